@@ -1,0 +1,128 @@
+/*
+ * body.h - the bytes of a response, while they arrive and after.
+ *
+ * A body is a row of pieces.  A piece is in memory (a counted buffer), in a
+ * store's segment (an extent), or both.  One fetch appends; any number of
+ * readers on any core follow.
+ *
+ *      GROWING --body_finish--> COMPLETE
+ *         \-----body_fail-----> FAILED   (readers must cut their client off)
+ *
+ * A windowed body (a pass, or one too large to keep) forgets what its one
+ * reader has read, and its fetch waits when the reader is too far behind.
+ */
+#ifndef COPAL_BODY_H
+#define COPAL_BODY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fiber.h"
+#include "store.h"
+
+struct stevedore;
+
+enum body_state { BODY_GROWING, BODY_COMPLETE, BODY_FAILED };
+
+struct buf { /* a counted buffer */
+	_Atomic uint32_t ref;
+	uint32_t cap;
+	char data[];
+};
+
+struct buf *buf_new(uint32_t cap); /* NULL: no memory */
+struct buf *buf_ref(struct buf *);
+void buf_unref(struct buf **);
+
+struct piece {
+	uint64_t at;           /* offset in the body */
+	uint32_t len;
+	bool dropped;          /* windowed: read and forgotten */
+	bool resident;         /* verified, and in the page cache at resident_at */
+	nsec_t resident_at;
+	struct buf *buf;       /* NULL: not in memory */
+	struct extent extent;  /* segment NULL: not on disk */
+};
+
+struct body_waiter {
+	struct fiber *fiber;
+	struct body_waiter *next;
+};
+
+struct body {
+	pthread_mutex_t lock;  /* pieces, waiters */
+	_Atomic int state;     /* enum body_state */
+	_Atomic uint64_t len;  /* bytes there so far */
+	int64_t expected;      /* Content-Length of the fetch; -1: unknown */
+	/* COMPLETE and in one buffer, for good: no lock needed */
+	struct buf *_Atomic flat;
+	struct piece *piece;
+	uint32_t piece_n, piece_cap;
+	bool windowed;
+	unsigned reader_n;
+	uint64_t read_upto;    /* windowed: by its slowest reader */
+	struct body_waiter *waiters;
+	uint64_t memory;       /* bytes of buffers held */
+};
+
+void body_init(struct body *);
+void body_destroy(struct body *);
+
+/*
+ * Appends, on the fetch's side: room for at least one byte at the end, in
+ * the current piece or a new one of about want bytes; *room how much.  NULL:
+ * no memory.  body_grow publishes n bytes and wakes readers.
+ */
+char *body_room(struct body *, uint64_t want, size_t *room);
+void body_grow(struct body *, size_t n);
+void body_finish(struct body *);
+void body_fail(struct body *);
+/* Parks the fetch while a windowed body is more than window ahead.
+ * CANCELED also when no reader is left. */
+enum fiber_wake body_wait_window(struct body *, uint64_t window,
+    nsec_t deadline) WAITS;
+/* The finished piece i (not the one being filled): its buffer with a
+ * reference, for the store's writer; NULL if there is none. */
+struct buf *body_piece_buf(struct body *, uint32_t i, uint32_t *len);
+/* The store has piece i: keeps the extent, and drops the buffer unless keep. */
+void body_piece_stored(struct body *, uint32_t i, const struct extent *,
+    bool keep);
+
+/* A body of one buffer that is complete (synthetic, or small from a store). */
+int body_set(struct body *, const void *bytes, size_t len);
+/* A complete body of extents; takes over the references. */
+int body_set_extents(struct body *, const struct extent *, unsigned n);
+
+void body_reader_begin(struct body *);
+void body_reader_end(struct body *);
+void body_reader_at(struct body *, uint64_t at); /* windowed: read so far */
+
+/* A view of bytes at an offset; release it. */
+struct body_view {
+	const char *p;         /* in memory, or NULL: in file fd at offset */
+	int fd;
+	uint64_t offset;
+	size_t len;
+	struct buf *buf;
+};
+
+enum body_get {
+	BODY_GET_OK,
+	BODY_GET_END,     /* at is the end of a complete body */
+	BODY_GET_FAILED,  /* the body failed or can't be read */
+	BODY_GET_TIMEOUT,
+};
+/*
+ * The next bytes from at on; waits for them (until deadline) if the body is
+ * growing, and for the disk if they are cold: a file view has been verified
+ * and was in the page cache within the last second.  in_memory: the
+ * caller can't use a file.
+ */
+enum body_get body_get(struct body *, struct stevedore *, uint64_t at,
+    bool in_memory, nsec_t deadline, struct body_view *) WAITS;
+void body_view_release(struct body_view *);
+
+/* Waits until the body is no longer growing, or longer than at. */
+enum body_get body_wait(struct body *, uint64_t at, nsec_t deadline) WAITS;
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * object.h - a stored response in memory: head, times, body.
+ *
+ * An object is made by a fetch (or read back from a store), put into the
+ * index, and from then on its head is immutable; times and counters are
+ * atomics.  It lives as long as somebody counts on it: the index, a request
+ * that delivers it, the fetch that fills it.
+ */
+#ifndef COPAL_OBJECT_H
+#define COPAL_OBJECT_H
+
+#include <stdatomic.h>
+
+#include "body.h"
+#include "http.h"
+#include "qsbr.h"
+
+struct objhead;
+struct stevedore;
+
+enum {
+	OBJ_HITMISS = 1,   /* a marker: this key is not cacheable, do not wait */
+	OBJ_HITPASS = 2,   /* a marker: pass */
+	OBJ_PRIVATE = 4,   /* not in the index: pass, or uncacheable */
+	OBJ_DYING = 8,     /* taken out of the index */
+	OBJ_SYNTH = 16,    /* made by vcl_backend_error */
+	OBJ_REFRESHING = 32, /* a background fetch is under way */
+	OBJ_FROM_STORE = 64, /* read back from disk */
+	OBJ_VARY_ALL = 128, /* Vary: *: matches nothing */
+	OBJ_HEAD_ONLY = 256, /* a response to HEAD: no body, length as said */
+};
+
+struct object {
+	_Atomic uint32_t ref;
+	_Atomic uint32_t flags;        /* OBJ_* */
+	struct object *_Atomic next;   /* variants of a key, newest first */
+	struct objhead *of;            /* NULL: never indexed */
+	struct http http;              /* fields in head_mem */
+	void *head_mem;
+	size_t head_len;
+	struct str vary;               /* vary.h; in head_mem */
+	_Atomic double t_origin, ttl, grace, keep;
+	double last_modified;          /* 0: unknown */
+	uint64_t xid;                  /* of the fetch that made it */
+	_Atomic uint64_t hits;
+	_Atomic double last_hit;
+	_Atomic uint64_t inval_seq;    /* tested against the log up to here */
+	struct stevedore *stevedore;
+	_Atomic uint64_t store_seq;    /* id in the store; 0: not there */
+	int64_t content_length;        /* HEAD only: as the origin said; -1 */
+	struct body body;
+	/* the stevedore's */
+	struct object *fifo_next, *fifo_prev;
+	_Atomic size_t charged;        /* bytes accounted to the stevedore */
+	bool visited;
+	struct qsbr_item retire;
+};
+
+/*
+ * A new object with one reference and no body.  Copies the start line and
+ * fields of http and the vary bytes into memory of its own.  NULL: no memory.
+ */
+struct object *object_new(const struct http *http, struct str vary);
+struct object *object_ref(struct object *);
+void object_unref(struct object **);
+
+static inline bool
+object_is(const struct object *o, unsigned flag)
+{
+	return (atomic_load_explicit(&o->flags, memory_order_acquire) & flag) !=
+	    0;
+}
+
+double object_age(const struct object *, double now);
+/* seconds left of ttl; negative: stale for that long */
+double object_ttl_left(const struct object *, double now);
+/* beyond ttl + grace + keep */
+bool object_is_expired(const struct object *, double now);
+
+/* For the store: head as bytes, and back (0, or -1: malformed). */
+size_t object_head_size(const struct object *);
+void object_head_write(const struct object *, char *to);
+struct object *object_from_bytes(struct str head, struct str vary);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * request.h - a client's request on its way through the policy.
+ *
+ *  recv -> hash -> lookup -+- hit ------------------> deliver -> send -> done
+ *                          +- miss -+                    ^
+ *                          +- pass -+-> fetch ----------/
+ *  recv may also go to: pipe, purge, synth.  Any step may go to: synth,
+ *  restart, fail.
+ *
+ * A request lives in a block of workspace_client bytes that begins with this
+ * struct, is taken from its core's pool when the first byte of a head
+ * arrives, and goes back when the response is sent.
+ */
+#ifndef COPAL_REQUEST_H
+#define COPAL_REQUEST_H
+
+#include "arena.h"
+#include "http1.h"
+#include "object.h"
+#include "shmlog.h"
+#include "sock.h"
+#include "vcl_abi.h"
+
+struct core;
+struct fetch;
+struct program;
+struct stream;
+
+enum request_step {
+#define STEP(id, name, doc) STEP_##id,
+#include "tbl/steps.h"
+#undef STEP
+	STEP_MAX
+};
+
+/* The cache key: what vcl_hash said, and its hash. */
+struct key {
+	uint8_t hash[STORE_HASH_LEN];
+	char *p;                /* in the workspace */
+	uint32_t len, cap;
+};
+
+struct request {
+	struct core *core;
+	struct stream *stream;
+	struct program *program; /* counted */
+	struct arena ws;
+	arena_mark ws_start;     /* after the received head */
+
+	uint64_t xid, sess_xid;
+	double t_start;          /* wall clock: first byte of the head */
+	double t_last;           /* last Timestamp */
+	struct log_txn log;
+
+	struct http http;        /* req */
+	struct http received;    /* as it was received: rollback, restart */
+	struct http resp;
+	struct h1_framing framing; /* of the request's body */
+	char *head;              /* where the head was received */
+	uint32_t head_len;
+
+	/* what VCL reads and writes */
+	struct key key;
+	struct str method_received;
+	struct backend *backend_hint;   /* NULL: the default */
+	const struct vcl_stevedore *storage; /* NULL: the first */
+	struct str client_identity;     /* NULL: client.ip */
+	double ttl_limit, grace_limit;  /* req.ttl, req.grace; < 0: not set */
+	double grace;
+	bool hash_always_miss, hash_ignore_busy, hash_ignore_vary;
+	bool esi, trace, is_hitmiss, is_hitpass;
+	bool do_esi;             /* resp.do_esi */
+	bool filters_off;
+	unsigned restarts, esi_level;
+	bool client_close;       /* Connection: close after this response */
+	int64_t synth_status;    /* return (synth(...)) */
+	struct str synth_reason;
+	struct str synth_body;   /* grows at the end of the workspace */
+	double pass_ttl;
+	double now;              /* of this step */
+	bool buffered;           /* std.cache_req_body */
+	struct object *body_cache;
+
+	struct object *obj;      /* counted: hit, or what the fetch gave */
+	struct object *stale;    /* counted: for conditional fetches */
+	struct objhead *busy;    /* we owe this key a fetch */
+	struct fetch *fetch;     /* counted: the one we wait for */
+	bool is_hit, is_pass, resp_is_synth;
+	enum request_step step;
+
+	uint64_t req_body_bytes, resp_head_bytes, resp_body_bytes;
+	const struct addr *peer, *local;
+	const char *listener_name;
+};
+
+/*
+ * Runs a parsed request to its end, on its fiber: policy, lookup, fetch,
+ * delivery to its stream.  Everything it holds is released but the block.
+ */
+void request_run(struct request *) WAITS;
+
+/* req <- received (std.rollback, restart does not) */
+void request_rollback(struct request *);
+const char *request_step_name(enum request_step);
+
+#endif

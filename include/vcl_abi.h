@@ -1,0 +1,286 @@
+/*
+ * vcl_abi.h - between a compiled VCL program and the worker that runs it.
+ *
+ * The compiler emits C that includes nothing but this text (it is embedded
+ * in copald, so that a host needs no headers), and the worker resolves the
+ * vrt_* functions.  A program exports one symbol: vcl_program.
+ *
+ * Strings are slices (pointer, length); p == NULL is an unset header.  What a
+ * vrt_* function gives lives as long as the transaction (its workspace) or
+ * the program.  A call that fails (workspace full, bad argument) records it
+ * in the transaction and returns a harmless value: the sub's result then is
+ * VCL_RET_FAIL, whatever it returned.
+ *
+ * DURATION, TIME (since 1970) and REAL are doubles, in seconds.
+ */
+#ifndef COPAL_VCL_ABI_H
+#define COPAL_VCL_ABI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VCL_ABI_VERSION 1
+
+#ifndef COPAL_STR_H
+struct str {
+	const char *p;
+	size_t len;
+};
+#endif
+#define VCL_S(literal) ((struct str){"" literal, sizeof(literal) - 1})
+
+struct addr;      /* IP */
+struct backend;   /* BACKEND */
+struct vcl_acl;   /* ACL */
+struct vcl_regex; /* REGEX */
+struct vcl_probe; /* PROBE */
+struct vcl_stevedore; /* STEVEDORE */
+struct vcl_ctx;   /* the transaction: opaque to the program */
+
+struct vcl_blob { /* BLOB */
+	const void *p;
+	size_t len;
+};
+
+/* What a sub returned.  Order and names: tbl/vcl_verdicts.h. */
+enum vcl_ret {
+	VCL_RET_NONE = 0, /* fell off its end: the next sub of that name */
+	VCL_RET_ABANDON,
+	VCL_RET_DELIVER,
+	VCL_RET_ERROR,
+	VCL_RET_FAIL,
+	VCL_RET_FETCH,
+	VCL_RET_HASH,
+	VCL_RET_LOOKUP,
+	VCL_RET_MERGE,
+	VCL_RET_MISS,
+	VCL_RET_OBJ_STALE,
+	VCL_RET_OK,
+	VCL_RET_PASS,
+	VCL_RET_PIPE,
+	VCL_RET_PURGE,
+	VCL_RET_RESTART,
+	VCL_RET_RETRY,
+	VCL_RET_SYNTH,
+	VCL_RET_VCL,
+};
+
+/* Built-in subs.  Order and names: tbl/vcl_subs.h. */
+enum vcl_sub_id {
+	VCL_SUB_RECV,
+	VCL_SUB_PIPE,
+	VCL_SUB_PASS,
+	VCL_SUB_HASH,
+	VCL_SUB_PURGE,
+	VCL_SUB_MISS,
+	VCL_SUB_HIT,
+	VCL_SUB_DELIVER,
+	VCL_SUB_SYNTH,
+	VCL_SUB_BACKEND_FETCH,
+	VCL_SUB_BACKEND_RESPONSE,
+	VCL_SUB_BACKEND_REFRESH,
+	VCL_SUB_BACKEND_ERROR,
+	VCL_SUB_INIT,
+	VCL_SUB_FINI,
+	VCL_SUB_MAX
+};
+
+typedef enum vcl_ret vcl_sub_fn(struct vcl_ctx *);
+
+/* Which head a header access means. */
+enum vcl_http {
+	VCL_HTTP_REQ,
+	VCL_HTTP_REQ_TOP,
+	VCL_HTTP_BEREQ,
+	VCL_HTTP_BERESP,
+	VCL_HTTP_OBJ,
+	VCL_HTTP_RESP,
+	VCL_HTTP_OBJ_STALE,
+};
+
+/* A header's name; id is filled in by the worker when it loads the program. */
+struct vcl_header {
+	struct str name;
+	unsigned id;
+};
+
+/* HEADER: a header of a head, as an argument of a function. */
+struct vcl_header_ref {
+	enum vcl_http http;
+	const struct vcl_header *header;
+};
+
+/* A regular expression; the worker compiles it when it loads the program. */
+struct vcl_regex_def {
+	struct str pattern;
+	const char *where;           /* "file:line" */
+	struct vcl_regex **compiled; /* filled in */
+};
+
+struct vcl_backend_def {
+	const char *name;
+	struct str host, port, path; /* path: unix socket; p NULL if absent */
+	struct str host_header;
+	struct str proxy_via;
+	double connect_timeout, first_byte_timeout, between_bytes_timeout;
+	                             /* < 0: the parameter */
+	double wait_timeout;
+	unsigned max_connections;    /* 0: no limit */
+	unsigned wait_limit;
+	unsigned proxy_header;       /* 0, 1, 2 */
+	bool none;                   /* backend x none; */
+	const struct vcl_probe_def *probe;
+	struct vcl_blob *authority;
+	struct backend **instance;   /* filled in */
+};
+
+struct vcl_probe_def {
+	const char *name;            /* NULL: inline */
+	struct str url, request;     /* request: whole head if given */
+	double timeout, interval;    /* < 0: default */
+	int expected_response;       /* -1: default */
+	int window, threshold, initial; /* -1: default */
+	bool expect_close;
+};
+
+struct vcl_acl_entry {
+	struct str host;             /* an address or a name to resolve */
+	int mask;                    /* -1: none given */
+	bool negated;
+	bool optional;               /* in parentheses: ignored if it does not resolve */
+};
+
+struct vcl_acl_def {
+	const char *name;
+	const struct vcl_acl_entry *entry;
+	unsigned entry_n;
+	unsigned flags;              /* 1: log, 2: fold, 4: pedantic off */
+	struct vcl_acl **instance;   /* filled in */
+};
+
+struct vcl_source {
+	const char *path;            /* as it was found, "<builtin>", "<inline>" */
+	struct str text;
+};
+
+struct vcl_program_info {
+	unsigned abi;                /* VCL_ABI_VERSION */
+	unsigned syntax;             /* 40 or 41 */
+	vcl_sub_fn *sub[VCL_SUB_MAX]; /* never NULL: builtin.vcl is appended */
+	const struct vcl_backend_def *backend;
+	unsigned backend_n;
+	struct backend **default_backend; /* instance of the default; NULL if none */
+	const struct vcl_probe_def *probe;
+	unsigned probe_n;
+	const struct vcl_acl_def *acl;
+	unsigned acl_n;
+	const struct vcl_regex_def *regex;
+	unsigned regex_n;
+	struct vcl_header *const *header; /* every header constant */
+	unsigned header_n;
+	const struct vcl_source *source;
+	unsigned source_n;
+	const char *const *vmod;     /* names of imported modules */
+	unsigned vmod_n;
+	size_t globals;              /* bytes of per-program module objects */
+};
+
+/* The one symbol that a program exports. */
+extern const struct vcl_program_info vcl_program;
+
+/* --- flow ------------------------------------------------------------ */
+
+/* Before a sub's statements of one source; names the sub in the log. */
+/* return (synth(status, reason)), return (error(...)): record the arguments */
+void vrt_set_synth(struct vcl_ctx *, int64_t status, struct str reason);
+void vrt_set_pass_ttl(struct vcl_ctx *, double ttl); /* return (pass(10s)) */
+void vrt_set_vcl(struct vcl_ctx *, const char *label); /* return (vcl(x)) */
+/* return (fail("...")), and run-time errors; where: "file:line" or NULL */
+void vrt_fail(struct vcl_ctx *, struct str why);
+/* After a statement that may fail: true, the sub must return FAIL. */
+bool vrt_failed(const struct vcl_ctx *);
+/* Where we are, for messages; set before calls of modules. */
+void vrt_at(struct vcl_ctx *, const char *where);
+
+/* --- strings --------------------------------------------------------- */
+
+struct str vrt_concat(struct vcl_ctx *, unsigned n, const struct str *);
+bool vrt_str_eq(struct str a, struct str b);      /* NULL equals "" as in VCL */
+int vrt_str_cmp(struct str a, struct str b);
+bool vrt_regex_match(struct vcl_ctx *, struct str subject,
+    const struct vcl_regex *);
+struct str vrt_regsub(struct vcl_ctx *, bool all, struct str subject,
+    const struct vcl_regex *, struct str substitution);
+/* a regex that is not a constant: compiled when it runs */
+bool vrt_regex_match_dynamic(struct vcl_ctx *, struct str subject,
+    struct str pattern);
+
+struct str vrt_int_string(struct vcl_ctx *, int64_t);
+struct str vrt_real_string(struct vcl_ctx *, double);
+struct str vrt_bytes_string(struct vcl_ctx *, int64_t);
+struct str vrt_duration_string(struct vcl_ctx *, double);
+struct str vrt_time_string(struct vcl_ctx *, double); /* IMF-fixdate */
+struct str vrt_bool_string(bool);
+struct str vrt_ip_string(struct vcl_ctx *, const struct addr *);
+struct str vrt_backend_string(const struct backend *);
+struct str vrt_stevedore_string(const struct vcl_stevedore *);
+struct str vrt_acl_string(const struct vcl_acl *);
+struct str vrt_blob_string(struct vcl_ctx *, struct vcl_blob); /* :base64: */
+
+/* --- addresses ------------------------------------------------------- */
+
+bool vrt_acl_match(struct vcl_ctx *, const struct vcl_acl *,
+    const struct addr *);
+bool vrt_ip_eq(const struct addr *, const struct addr *);
+/* a string constant where an IP is wanted: parsed once, when it loads */
+const struct addr *vrt_ip_constant(struct vcl_ctx *, struct str text);
+
+/* --- heads ----------------------------------------------------------- */
+
+struct str vrt_hdr_get(struct vcl_ctx *, enum vcl_http,
+    const struct vcl_header *);
+void vrt_hdr_set(struct vcl_ctx *, enum vcl_http, const struct vcl_header *,
+    struct str value);
+void vrt_hdr_unset(struct vcl_ctx *, enum vcl_http,
+    const struct vcl_header *);
+
+/* --- actions --------------------------------------------------------- */
+
+void vrt_hash_data(struct vcl_ctx *, struct str);
+void vrt_synthetic(struct vcl_ctx *, struct str); /* appends to the body */
+struct str vrt_ban(struct vcl_ctx *, struct str expression); /* "" or why not */
+void vrt_rollback(struct vcl_ctx *, enum vcl_http);
+bool vrt_backend_healthy(struct vcl_ctx *, const struct backend *);
+
+/*
+ * --- variables: tbl/vcl_vars.h ---------------------------------------
+ *
+ * For each: its getter vrt_r_<name>, setter vrt_w_<name> and, where it can
+ * be unset, vrt_u_<name>; dots become underscores.  storage.<name>.* and
+ * *.http.* are not variables but calls with an argument.
+ */
+typedef struct str VCL_STRING;
+typedef bool VCL_BOOL;
+typedef int64_t VCL_INT;
+typedef double VCL_REAL;
+typedef int64_t VCL_BYTES;
+typedef double VCL_DURATION;
+typedef double VCL_TIME;
+typedef const struct addr *VCL_IP;
+typedef struct backend *VCL_BACKEND;
+typedef const struct vcl_acl *VCL_ACL;
+typedef const struct vcl_probe *VCL_PROBE;
+typedef const struct vcl_regex *VCL_REGEX;
+typedef const struct vcl_stevedore *VCL_STEVEDORE;
+typedef struct vcl_blob VCL_BLOB;
+typedef const struct vcl_header_ref *VCL_HEADER;
+typedef enum vcl_http VCL_HTTP;
+typedef vcl_sub_fn *VCL_SUB;
+
+/*
+ * The compiler appends the prototypes of what the program uses: of variables
+ * (from tbl/vcl_vars.h) and of module functions (from their descriptions).
+ */
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * pool.h - a few threads for what blocks: cold reads, DNS, dlopen.
+ */
+#ifndef COPAL_POOL_H
+#define COPAL_POOL_H
+
+#include "fiber.h"
+
+struct pool;
+
+struct pool *pool_new(unsigned threads, const char *name);
+/* Waits for queued jobs; then frees. */
+void pool_free(struct pool **);
+/*
+ * Runs fn(arg) on a thread of the pool and parks the calling fiber until it
+ * has returned (not cancellable: arg may live on the fiber's stack).  On a
+ * thread without a loop, calls fn directly.
+ */
+void pool_call(struct pool *, void (*fn)(void *), void *arg,
+    const char *what) WAITS;
+
+#endif

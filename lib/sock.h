@@ -1,0 +1,56 @@
+/*
+ * sock.h - addresses, listening and outgoing sockets: IPv4, IPv6, unix.
+ */
+#ifndef COPAL_SOCK_H
+#define COPAL_SOCK_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct addr {
+	socklen_t len;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+		struct sockaddr_storage ss;
+	};
+};
+
+/*
+ * Resolves text: "host:port", "[v6]:port", ":port", "host" (with
+ * default_port), "port" alone if listening, "/path" or "unix:/path".  May
+ * block in DNS unless numeric.  At most max addresses into out; the number,
+ * or -1 with a message for the user in err.
+ */
+int addr_parse(const char *text, const char *default_port, bool listening,
+    struct addr *out, int max, char *err, size_t err_len);
+
+/* Room for any "host", "port" printed by addr_host and addr_text. */
+enum { ADDR_HOST_MAX = 110, ADDR_TEXT_MAX = 128 };
+/* the IP (no brackets), or the path; "0.0.0.0" for an unnamed unix peer */
+void addr_host(const struct addr *, char out[ADDR_HOST_MAX]);
+unsigned addr_port(const struct addr *); /* 0 for unix */
+/* "1.2.3.4:80", "[::1]:80", "/path" */
+void addr_text(const struct addr *, char out[ADDR_TEXT_MAX]);
+bool addr_eq(const struct addr *, const struct addr *);
+
+/*
+ * A bound, listening, non-blocking, close-on-exec socket; TCP with
+ * SO_REUSEADDR, TCP_NODELAY and, if reuseport, SO_REUSEPORT; a stale unix
+ * path is replaced.  The fd, or -1 with a message in err.
+ */
+int sock_listen(const struct addr *, bool reuseport, int backlog, char *err,
+    size_t err_len);
+/* Starts a non-blocking connect; the fd, or -1 with errno. */
+int sock_connect_start(const struct addr *);
+/* After writability: 0 or the connect's errno. */
+int sock_connect_result(int fd);
+/* Non-blocking; the fd or -1 with errno. peer may be NULL. */
+int sock_accept(int listen_fd, struct addr *peer);
+int sock_local(int fd, struct addr *out);
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * store.h - bytes under keys with attributes, kept on disk.
+ *
+ * A store is a folder: an LMDB environment (the catalogue, the only
+ * authority) and preallocated segment files with bodies.  It knows nothing of
+ * VCL or requests: a head is opaque bytes, a vary is opaque bytes.
+ *
+ * Threads: store_lookup, extent_read and extent_verify may block on the disk
+ * (call them on the blocking pool).  Everything else never waits; what must
+ * reach the disk goes through a bounded queue to the one writer thread,
+ * which commits in groups: pwrite bodies, fdatasync the segments, commit.
+ *
+ *      store_put_begin -> store_put_piece* -> store_put_commit | _abort
+ *
+ * Objects die in the order they came (segment FIFO).  A segment that is
+ * recycled is a new file: the old one is unlinked, and lives on until its
+ * last struct segment reference has gone, so bytes handed to sendfile never
+ * change.
+ */
+#ifndef COPAL_STORE_H
+#define COPAL_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "str.h"
+
+struct store;
+struct segment; /* reference counted, atomically */
+struct store_put;
+
+enum {
+	STORE_HASH_LEN = 16,
+	STORE_ERR_LEN = 256,
+	/* Bodies up to this size live in the record itself. */
+	STORE_INLINE_MAX = 1024,
+	/* Pieces handed to store_put_piece; the last may be shorter. */
+	STORE_PIECE_MAX = 1 << 20,
+};
+
+/* Attributes of an object; the slices are the caller's or the object's. */
+struct store_meta {
+	uint8_t hash[STORE_HASH_LEN]; /* of key */
+	struct str key;      /* compared in full by match */
+	struct str vary;     /* opaque; part of the identity of a variant */
+	struct str head;     /* opaque: the stored response head */
+	double t_origin;     /* when it was fresh: wall clock */
+	double ttl, grace, keep; /* seconds */
+	double last_modified;
+	uint64_t inval_seq;  /* position in the invalidation log it was tested against */
+	uint64_t body_len;   /* filled in at commit */
+	uint32_t flags;      /* the caller's */
+	uint16_t status;
+};
+
+/* A part of a body in a segment file; immutable. */
+struct extent {
+	struct segment *segment;
+	uint64_t offset;   /* in the segment file, of the first body byte */
+	uint64_t body_at;  /* in the body */
+	uint32_t len;
+	uint64_t sum;      /* XXH3-64 of the bytes */
+};
+
+struct store_object {
+	struct store_meta meta;  /* memory owned by the object */
+	uint64_t seq;            /* its id in the store */
+	struct str inline_body;  /* p == NULL: the body is in extents */
+	unsigned extent_n;
+	struct extent *extent;   /* in order, without gaps; one reference each */
+};
+
+struct store_config {
+	const char *name;
+	const char *dir;
+	uint64_t size;    /* bytes: a hard limit on segments + catalogue */
+	unsigned segment_size; /* 0: 128 MiB, less for a small store */
+	unsigned queue_max;    /* bytes that may wait for the writer; 0: 64 MiB */
+	/*
+	 * The object seq under hash is about to go (evicted or found bad);
+	 * called on the writer thread.
+	 */
+	void (*on_gone)(void *priv, const uint8_t hash[STORE_HASH_LEN],
+	    uint64_t seq);
+	/* A message for the administrator. Any thread. */
+	void (*on_message)(void *priv, const char *text);
+	void *priv;
+};
+
+struct store_stats {
+	uint64_t objects, size, segment_bytes_used, segment_bytes_free,
+	    catalogue_bytes, queue_bytes;
+	uint64_t puts, put_bytes, dropped, evicted, corrupt, commits;
+	bool read_only; /* disk trouble: nothing is written now */
+};
+
+/*
+ * Opens or makes the store.  One that can't be read (unknown format,
+ * damaged) is renamed to <dir>.bad-<time> with a message, and a new one
+ * made.  One that another process uses is an error.  NULL with the reason in
+ * err.  Starts the writer thread.
+ */
+struct store *store_open(const struct store_config *,
+    char err[STORE_ERR_LEN]);
+/* Commits all that is queued, then frees; waits. */
+void store_close(struct store **);
+void store_stats(const struct store *, struct store_stats *);
+
+/*
+ * Cheap, from RAM, never blocks: false means that no object has this hash;
+ * true that there may be one (always true until the background scan that
+ * fills the filter has ended).
+ */
+bool store_may_have(const struct store *, const uint8_t hash[STORE_HASH_LEN]);
+
+/*
+ * Finds the first variant under hash (newest first) for which match says
+ * true, and gives a copy of it.  Checksums of the record are verified; a bad
+ * record is dropped and counted, and is no match.
+ * 1: found, *out is the caller's to store_object_free; 0: none; -1: error.
+ */
+int store_lookup(struct store *, const uint8_t hash[STORE_HASH_LEN],
+    bool (*match)(void *priv, const struct store_meta *), void *priv,
+    struct store_object **out);
+void store_object_free(struct store_object **);
+
+/* Reads and verifies; 0, or -1: wrong or unreadable. buf: e->len bytes. */
+int extent_read(struct store *, const struct extent *e, void *buf);
+/* Brings it into the page cache and verifies it; 0 or -1. */
+int extent_verify(struct store *, const struct extent *e);
+/* It was wrong: the object is dropped from the catalogue. */
+void store_drop(struct store *, uint64_t seq);
+
+int segment_fd(const struct segment *);
+struct segment *segment_ref(struct segment *);
+void segment_unref(struct segment **);
+/* Its space was given up: objects on it must not be used any longer. */
+bool segment_is_dead(const struct segment *);
+
+/*
+ * Begins to store an object; NULL when the store does not take it now (the
+ * queue is full, the disk failed, expected_len > what may be stored).
+ * expected_len: UINT64_MAX if unknown.
+ */
+struct store_put *store_put_begin(struct store *, uint64_t expected_len);
+/*
+ * Hands over the next len bytes of the body (<= STORE_PIECE_MAX; all but the
+ * last >= 64 KiB).  data must stay until done(priv, extent) is called, on
+ * the writer thread, when the bytes are in the segment file (not yet
+ * synced): extent is valid for the call only, NULL on failure; the callee
+ * takes its own segment_ref.  Bodies of at most STORE_INLINE_MAX are given
+ * to store_put_commit instead.  false: the queue is full or the put has
+ * failed; done is not called; abort the put.
+ */
+bool store_put_piece(struct store_put *, const void *data, uint32_t len,
+    void (*done)(void *priv, const struct extent *), void *priv);
+/*
+ * The body is complete: makes it visible with the next group commit (within
+ * a second), replacing a variant with equal key and vary.  Copies meta and
+ * inline_body.  seq_cb(priv, seq), on the writer thread: its id; seq 0: it was not stored.  Frees the
+ * put.
+ */
+void store_put_commit(struct store_put **, const struct store_meta *meta,
+    struct str inline_body, void (*seq_cb)(void *priv, uint64_t seq),
+    void *priv);
+/* Also legal at any time after begin; pieces already written are lost space. */
+void store_put_abort(struct store_put **);
+
+/*
+ * Changes the times, flags and head of an object after a revalidation
+ * (RFC 9111 4.3.4); its body stays. Queued.
+ */
+void store_refresh(struct store *, uint64_t seq, const struct store_meta *);
+
+/*
+ * The invalidation log: ordered, durable.  Positions are the caller's, and
+ * grow.
+ */
+enum inval_kind {
+	INVAL_BAN = 1,   /* text: the ban expression */
+	INVAL_PURGE = 2, /* text: STORE_HASH_LEN bytes of hash */
+};
+struct inval {
+	uint64_t seq;
+	double at;       /* wall clock */
+	enum inval_kind kind;
+	struct str text;
+};
+/*
+ * Appends an entry; a purge also removes every variant under its hash from
+ * the catalogue, those still queued before it included.  done(priv, error) is called on the writer thread after
+ * the entry is on disk (error NULL) or could not be written.
+ */
+void store_inval_append(struct store *, const struct inval *,
+    void (*done)(void *priv, const char *error), void *priv);
+/* Every entry in the log, in order; before serving. 0, or -1 if the log can't be read. */
+int store_inval_each(struct store *, void (*fn)(void *priv,
+    const struct inval *), void *priv);
+/* Bans with seq < before are of no use any more: forget them. Queued. */
+void store_inval_trim(struct store *, uint64_t before);
+/* The oldest inval_seq of any object; UINT64_MAX if the store is empty. Never blocks (kept in RAM, refreshed by the writer). */
+uint64_t store_oldest_inval_seq(struct store *);
+
+/* Waits until all that was queued before is committed (tests, clean stop). */
+void store_sync(struct store *);
+
+#endif
