@@ -34,9 +34,25 @@ struct addr;      /* IP */
 struct backend;   /* BACKEND */
 struct vcl_acl;   /* ACL */
 struct vcl_regex; /* REGEX */
-struct vcl_probe; /* PROBE */
 struct vcl_stevedore; /* STEVEDORE */
-struct vcl_ctx;   /* the transaction: opaque to the program */
+struct vcl_ctx;   /* the transaction: opaque to the program but for its head */
+
+/* What struct vcl_ctx begins with, so that a program sees it with a load. */
+struct vcl_ctx_head {
+	bool failed;       /* something failed: the sub returns VCL_RET_FAIL */
+	const char *where; /* "file:line" of the call under way, NULL at first */
+};
+
+/*
+ * What a module keeps: for one place that calls it (PRIV_CALL) or for one
+ * program (PRIV_VCL).  Zeroed at first; shared by all cores.  The worker
+ * calls free(p) when it unloads the program.
+ */
+struct vmod_priv {
+	void *p;
+	size_t len;
+	void (*free)(void *);
+};
 
 struct vcl_blob { /* BLOB */
 	const void *p;
@@ -132,6 +148,7 @@ struct vcl_backend_def {
 	bool none;                   /* backend x none; */
 	const struct vcl_probe_def *probe;
 	struct vcl_blob *authority;
+	struct vcl_blob preamble;    /* sent on new connections; p NULL if none */
 	struct backend **instance;   /* filled in */
 };
 
@@ -151,11 +168,15 @@ struct vcl_acl_entry {
 	bool optional;               /* in parentheses: ignored if it does not resolve */
 };
 
+#define VCL_ACL_LOG          1u  /* +log */
+#define VCL_ACL_FOLD         2u  /* +fold */
+#define VCL_ACL_NOT_PEDANTIC 4u  /* -pedantic: host bits may be set */
+
 struct vcl_acl_def {
 	const char *name;
 	const struct vcl_acl_entry *entry;
 	unsigned entry_n;
-	unsigned flags;              /* 1: log, 2: fold, 4: pedantic off */
+	unsigned flags;              /* VCL_ACL_* */
 	struct vcl_acl **instance;   /* filled in */
 };
 
@@ -171,7 +192,7 @@ struct vcl_program_info {
 	const struct vcl_backend_def *backend;
 	unsigned backend_n;
 	struct backend **default_backend; /* instance of the default; NULL if none */
-	const struct vcl_probe_def *probe;
+	const struct vcl_probe_def *const *probe; /* the named ones */
 	unsigned probe_n;
 	const struct vcl_acl_def *acl;
 	unsigned acl_n;
@@ -183,7 +204,10 @@ struct vcl_program_info {
 	unsigned source_n;
 	const char *const *vmod;     /* names of imported modules */
 	unsigned vmod_n;
-	size_t globals;              /* bytes of per-program module objects */
+	struct vmod_priv *const *priv; /* to be freed with the program */
+	unsigned priv_n;
+	/* after vcl_fini: frees the module objects; NULL if there are none */
+	void (*fini_objects)(void);
 };
 
 /* The one symbol that a program exports. */
@@ -191,22 +215,39 @@ extern const struct vcl_program_info vcl_program;
 
 /* --- flow ------------------------------------------------------------ */
 
-/* Before a sub's statements of one source; names the sub in the log. */
 /* return (synth(status, reason)), return (error(...)): record the arguments */
 void vrt_set_synth(struct vcl_ctx *, int64_t status, struct str reason);
 void vrt_set_pass_ttl(struct vcl_ctx *, double ttl); /* return (pass(10s)) */
 void vrt_set_vcl(struct vcl_ctx *, const char *label); /* return (vcl(x)) */
 /* return (fail("...")), and run-time errors; where: "file:line" or NULL */
 void vrt_fail(struct vcl_ctx *, struct str why);
+
 /* After a statement that may fail: true, the sub must return FAIL. */
-bool vrt_failed(const struct vcl_ctx *);
+static inline bool
+vrt_failed(const struct vcl_ctx *ctx)
+{
+	return __builtin_expect(
+	    ((const struct vcl_ctx_head *)(const void *)ctx)->failed, 0);
+}
+
 /* Where we are, for messages; set before calls of modules. */
-void vrt_at(struct vcl_ctx *, const char *where);
+static inline void
+vrt_at(struct vcl_ctx *ctx, const char *where)
+{
+	((struct vcl_ctx_head *)(void *)ctx)->where = where;
+}
 
 /* --- strings --------------------------------------------------------- */
 
+/* NULL equals "" as in VCL; inline, since b is mostly a constant */
+static inline bool
+vrt_str_eq(struct str a, struct str b)
+{
+	return a.len == b.len &&
+	    (b.len == 0 || !__builtin_memcmp(a.p, b.p, b.len));
+}
+
 struct str vrt_concat(struct vcl_ctx *, unsigned n, const struct str *);
-bool vrt_str_eq(struct str a, struct str b);      /* NULL equals "" as in VCL */
 int vrt_str_cmp(struct str a, struct str b);
 bool vrt_regex_match(struct vcl_ctx *, struct str subject,
     const struct vcl_regex *);
@@ -215,6 +256,8 @@ struct str vrt_regsub(struct vcl_ctx *, bool all, struct str subject,
 /* a regex that is not a constant: compiled when it runs */
 bool vrt_regex_match_dynamic(struct vcl_ctx *, struct str subject,
     struct str pattern);
+struct str vrt_string_lower(struct vcl_ctx *, struct str); /* ASCII */
+struct str vrt_string_upper(struct vcl_ctx *, struct str);
 
 struct str vrt_int_string(struct vcl_ctx *, int64_t);
 struct str vrt_real_string(struct vcl_ctx *, double);
@@ -252,13 +295,28 @@ void vrt_synthetic(struct vcl_ctx *, struct str); /* appends to the body */
 struct str vrt_ban(struct vcl_ctx *, struct str expression); /* "" or why not */
 void vrt_rollback(struct vcl_ctx *, enum vcl_http);
 bool vrt_backend_healthy(struct vcl_ctx *, const struct backend *);
+/* x.resolve(): what a director picks now; a backend itself */
+struct backend *vrt_backend_resolve(struct vcl_ctx *, struct backend *);
+
+/* storage.<name>; NULL, and a failure, if there is no such store */
+const struct vcl_stevedore *vrt_stevedore(struct vcl_ctx *, struct str name);
+int64_t vrt_stevedore_free_space(struct vcl_ctx *,
+    const struct vcl_stevedore *);
+int64_t vrt_stevedore_used_space(struct vcl_ctx *,
+    const struct vcl_stevedore *);
+bool vrt_stevedore_happy(struct vcl_ctx *, const struct vcl_stevedore *);
+
+/* What module keeps for this task (a request or a fetch), or its top. */
+struct vmod_priv *vrt_priv_task(struct vcl_ctx *, const char *module);
+struct vmod_priv *vrt_priv_top(struct vcl_ctx *, const char *module);
 
 /*
  * --- variables: tbl/vcl_vars.h ---------------------------------------
  *
  * For each: its getter vrt_r_<name>, setter vrt_w_<name> and, where it can
- * be unset, vrt_u_<name>; dots become underscores.  storage.<name>.* and
- * *.http.* are not variables but calls with an argument.
+ * be unset, vrt_u_<name>; dots become underscores.  A BODY's setter is
+ * (ctx, bool append, VCL_STRING).  storage.<name>.* and *.http.* are not
+ * variables but calls with an argument.
  */
 typedef struct str VCL_STRING;
 typedef bool VCL_BOOL;
@@ -270,13 +328,15 @@ typedef double VCL_TIME;
 typedef const struct addr *VCL_IP;
 typedef struct backend *VCL_BACKEND;
 typedef const struct vcl_acl *VCL_ACL;
-typedef const struct vcl_probe *VCL_PROBE;
+typedef const struct vcl_probe_def *VCL_PROBE;
 typedef const struct vcl_regex *VCL_REGEX;
 typedef const struct vcl_stevedore *VCL_STEVEDORE;
 typedef struct vcl_blob VCL_BLOB;
 typedef const struct vcl_header_ref *VCL_HEADER;
 typedef enum vcl_http VCL_HTTP;
 typedef vcl_sub_fn *VCL_SUB;
+typedef const char *VCL_ENUM;
+typedef void VCL_VOID;
 
 /*
  * The compiler appends the prototypes of what the program uses: of variables
