@@ -253,6 +253,20 @@ bool vrt_regex_match(struct vcl_ctx *, struct str subject,
     const struct vcl_regex *);
 struct str vrt_regsub(struct vcl_ctx *, bool all, struct str subject,
     const struct vcl_regex *, struct str substitution);
+static inline struct str
+vrt_regsub_first(struct vcl_ctx *ctx, struct str s, const struct vcl_regex *re,
+    struct str substitution)
+{
+	return vrt_regsub(ctx, false, s, re, substitution);
+}
+
+static inline struct str
+vrt_regsub_all(struct vcl_ctx *ctx, struct str s, const struct vcl_regex *re,
+    struct str substitution)
+{
+	return vrt_regsub(ctx, true, s, re, substitution);
+}
+
 /* a regex that is not a constant: compiled when it runs */
 bool vrt_regex_match_dynamic(struct vcl_ctx *, struct str subject,
     struct str pattern);
