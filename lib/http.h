@@ -43,9 +43,15 @@ struct http {
 	struct field *field;
 };
 
-/* Room for cap fields from the arena; false when it is full. */
+/*
+ * Room for cap fields from the arena; false when it is full (the head then
+ * has room for none).
+ */
 bool http_init(struct http *, struct arena *, unsigned cap);
-/* Start line and fields of from; the bytes are shared, not copied. */
+/*
+ * Start line and fields of from, in the array that the head has; the bytes
+ * are shared, not copied.  What does not fit is lost: overflow.
+ */
 void http_copy(struct http *, const struct http *from);
 
 /* id of a name, without regard to case; FIELD_OTHER if not in the table */
@@ -66,7 +72,8 @@ int http_find(const struct http *, const struct field_name *, unsigned i);
 unsigned http_count(const struct http *, enum field_id known);
 /*
  * All values of a list field joined with ", " (RFC 9110 5.3); the value
- * itself if there is one only, else a copy in the arena.
+ * itself if there is one only, else a copy in the arena.  p == NULL: none, or
+ * the arena is full, which its sticky flag tells apart.
  */
 struct str http_get_list(const struct http *, enum field_id known,
     struct arena *);
@@ -83,7 +90,10 @@ bool http_set_known(struct http *, enum field_id, struct str value);
 
 /* RFC 9110 15: the reason phrase; "Unknown HTTP Status" if there is none */
 const char *http_reason(unsigned status);
-/* A valid token (RFC 9110 5.6.2), a valid field value (5.5)? */
+/*
+ * A valid token (RFC 9110 5.6.2), a valid field value (5.5: may be empty, no
+ * white space at either end)?
+ */
 bool http_is_token(struct str);
 bool http_is_value(struct str);
 
@@ -91,12 +101,18 @@ bool http_is_value(struct str);
  * Is the field hop-by-hop: Connection and what it names, Keep-Alive,
  * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, HTTP2-Settings
  * (RFC 9110 7.6.1)?  connection: the list in Connection.  Protected fields
- * (Host, Content-Length, Content-Type, Cache-Control, ...) are never made
- * hop-by-hop by Connection.
+ * (Host, Content-Length, Content-Type, Cache-Control, ...: all that
+ * tbl/fields.h knows, except Proxy-Auth*) are never made hop-by-hop by
+ * Connection.
  */
 bool http_is_hop_by_hop(const struct field *, struct str connection);
 
-/* Serialised size of start line + fields + CRLF, and the writing of it. */
+/*
+ * Serialised size of start line + fields + CRLF, and the writing of it;
+ * returns the end.  A request says HTTP/1.0 if version is 10, else HTTP/1.1.
+ * reason with p == NULL: that of the status.  Of the status, the last three
+ * digits are written.  Names and values are not checked here.
+ */
 size_t http_request_size(const struct http *);
 char *http_write_request(const struct http *, char *to);
 size_t http_response_size(const struct http *);

@@ -36,14 +36,23 @@ enum h1_result {
 	H1_OK,
 	H1_MORE,     /* not all of the head is here yet */
 	H1_BAD,      /* 400, or for a response: not HTTP */
-	H1_TOO_LONG, /* head, line or number of fields: 431 (414: the target) */
+	H1_TOO_LONG, /* head, line or number of fields: 431 */
 	H1_VERSION,  /* 505 */
 	H1_CODING,   /* 501: unknown transfer coding */
+	H1_TARGET_TOO_LONG, /* requests: the target does not fit: 414 */
 };
 
-/* Progress of an incomplete head, so that no byte is looked at twice. */
+/*
+ * Progress of an incomplete head, so that the work is linear in its bytes
+ * however they arrive.  Zero to begin; H1_OK leaves it zeroed.  Holds offsets
+ * only: the buffer may move between calls, and h may be another one.
+ */
 struct h1_scan {
-	uint32_t seen;
+	uint32_t seen;   /* bytes known to hold no further end of a line */
+	uint32_t line;   /* where the first incomplete line begins */
+	uint16_t field_n; /* complete fields so far */
+	uint8_t blank_n; /* empty lines before the head */
+	bool started;    /* the start line is complete */
 };
 
 /*
@@ -52,17 +61,27 @@ struct h1_scan {
  * the body (or the next request) begins, and framing says what follows.
  * On an error, *why is a static text for the log.  status to answer:
  * h1_status(result).
+ *
+ * The same bytes give the same result in whatever pieces they arrive: a
+ * mistake is reported with the line that has it (a control character at
+ * once), H1_MORE is never answered when limits->head bytes are there, so a
+ * buffer of that size is enough.  After anything but H1_OK, h is undefined.
+ *
  * Checks also: exactly one valid Host for 1.1 (3.2), target forms (3.2.x;
  * absolute form is split: Host is replaced by its authority, target becomes
- * origin form).
+ * origin form, or "*" for OPTIONS without a path; for this, bytes in the
+ * buffer may move).  A CONNECT has its authority as target.
  */
 enum h1_result h1_parse_request(struct http *h, struct h1_framing *framing,
     char *buf, size_t len, struct h1_scan *scan,
     const struct h1_limits *limits, size_t *head_len, const char **why);
 
 /*
- * The same for a response head.  head_request: the request was HEAD (no
- * body follows); connect and 1xx, 204, 304 per RFC 9112 6.3.
+ * The same for a response head; nothing may come before it.  head_request:
+ * the request was HEAD, or CONNECT and its answer is the end of HTTP on the
+ * connection: no body follows.  1xx, 204, 304 have none either (6.3).  1xx
+ * are returned like any other: the caller goes on to the final response.
+ * reason is never NULL.
  */
 enum h1_result h1_parse_response(struct http *h, struct h1_framing *framing,
     bool head_request, char *buf, size_t len, struct h1_scan *scan,
@@ -74,7 +93,15 @@ unsigned h1_status(enum h1_result);
  * Chunked decoding (RFC 9112 7.1).  Zero the struct to begin.  Each call
  * consumes *used bytes of in[0..len) and gives the next piece of body
  * *data (inside in), which may be empty.
+ *
+ * Strict as the head: CRLF only, no white space around sizes, at most
+ * H1_CHUNK_LINE_MAX bytes in a size line with its extensions, which must be
+ * well-formed and are dropped, as is the trailer section: well-formed fields
+ * of at most H1_TRAILER_MAX bytes.  After H1_CHUNK_BAD the connection is of no
+ * further use; *used then says where the offending byte is.
  */
+enum { H1_CHUNK_LINE_MAX = 4096, H1_TRAILER_MAX = 8192 };
+
 struct h1_chunked {
 	uint64_t left;      /* of the current chunk */
 	uint32_t line_len;  /* of the current chunk-size or trailer line */
