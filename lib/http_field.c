@@ -176,19 +176,18 @@ field_name_of(enum field_id id)
 bool
 http_is_token(struct str s)
 {
-	const char *end = s.p + s.len;
-
-	return s.len > 0 && http_scan_token(s.p, end) == end;
+	return s.len > 0 && http_scan_token(s.p, s.p + s.len) == s.p + s.len;
 }
 
 /* RFC 9110 5.5: no white space at either end; may be empty. */
 bool
 http_is_value(struct str s)
 {
-	const char *end = s.p + s.len;
+	const char *end;
 
 	if (s.len == 0)
 		return true;
+	end = s.p + s.len;
 	return !http_is_space(s.p[0]) && !http_is_space(end[-1]) &&
 	    http_scan_value(s.p, end) == end;
 }
