@@ -21,7 +21,6 @@ CHECK_PACKAGES="curl libcunit1-dev python3 python3-pytest"
 
 mkdir -p build
 log=$PWD/build/autogen.log
-: >"$log"
 
 die() {
 	echo "autogen.sh: $*" >&2
@@ -33,7 +32,7 @@ quietly() {
 	what=$1
 	shift
 	echo "$what ..."
-	"$@" >>"$log" 2>&1 </dev/null && return
+	"$@" >"$log" 2>&1 </dev/null && return
 	tail -n 40 "$log" >&2
 	die "$what failed; all of it is in $log"
 }
