@@ -202,8 +202,9 @@ split_absolute(struct http *h, size_t scheme_len, const char **why)
 	if (!is_authority(authority, &named, &port) || !named)
 		return bad(why, "bad authority in target");
 	if (p == end) {
-		h->target = str_caseeq(h->method, STR("OPTIONS")) ? STR("*")
-								  : STR("/");
+		bool options = str_eq(h->method, STR("OPTIONS"));
+
+		h->target = options ? STR("*") : STR("/");
 	} else {
 		if (*p == '?') {
 			memmove(begin - 1, begin, authority.len);

@@ -512,6 +512,7 @@ test_absolute(void)
 	    {"GET https://[::1]:1?y", "/?y", "[::1]:1"},
 	    {"GET http://b.example/?http://c", "/?http://c", "b.example"},
 	    {"OPTIONS http://b.example", "*", "b.example"},
+	    {"options http://b.example", "/", "b.example"},
 	    {"OPTIONS http://b.example/", "/", "b.example"},
 	    {"CONNECT b.example:443", "b.example:443", "a"},
 	};

@@ -1,0 +1,17 @@
+/*
+ * fuzz_http1_request.c - heads of requests.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#define FUZZ_REQUEST 1
+#include "fuzz_http1.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check(data, size);
+	return 0;
+}
