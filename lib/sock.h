@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -23,8 +24,10 @@ struct addr {
 /*
  * Resolves text: "host:port", "[v6]:port", ":port", "host" (with
  * default_port), "port" alone if listening, "/path" or "unix:/path".  May
- * block in DNS unless numeric.  At most max addresses into out; the number,
- * or -1 with a message for the user in err.
+ * block in DNS unless numeric.  ":port" is every address if listening,
+ * else this host; a name may stand for the port ("http").  Port 0 (any free
+ * one) only if listening.  At most max addresses into out; the number, or -1
+ * with a message for the user in err.
  */
 int addr_parse(const char *text, const char *default_port, bool listening,
     struct addr *out, int max, char *err, size_t err_len);
@@ -40,17 +43,22 @@ bool addr_eq(const struct addr *, const struct addr *);
 
 /*
  * A bound, listening, non-blocking, close-on-exec socket; TCP with
- * SO_REUSEADDR, TCP_NODELAY and, if reuseport, SO_REUSEPORT; a stale unix
- * path is replaced.  The fd, or -1 with a message in err.
+ * SO_REUSEADDR, TCP_NODELAY (inherited by what it accepts) and, if reuseport,
+ * SO_REUSEPORT; IPv6 takes no IPv4.  A unix socket that nobody listens on any
+ * more is replaced.  The fd, or -1 with a message in err.
  */
 int sock_listen(const struct addr *, bool reuseport, int backlog, char *err,
     size_t err_len);
-/* Starts a non-blocking connect; the fd, or -1 with errno. */
+/* Starts a non-blocking connect (TCP_NODELAY); the fd, or -1 with errno. */
 int sock_connect_start(const struct addr *);
 /* After writability: 0 or the connect's errno. */
 int sock_connect_result(int fd);
-/* Non-blocking; the fd or -1 with errno. peer may be NULL. */
+/*
+ * The next connection, non-blocking and close-on-exec; the fd, or -1 with
+ * errno (EAGAIN: none is waiting).  peer may be NULL.
+ */
 int sock_accept(int listen_fd, struct addr *peer);
+/* The address of our side of fd; 0 or -1 with errno. */
 int sock_local(int fd, struct addr *out);
 
 #endif

@@ -1,0 +1,291 @@
+/*
+ * addr.c - addresses as users write them, and back to text.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sock.h"
+#include "str.h"
+
+/* What addr_parse found in the text; host.p NULL: none given. */
+struct parts {
+	struct str host;
+	struct str port;
+};
+
+/* RFC 1035 3.1, and room for a scope ("fe80::1%eth0") */
+enum { HOST_MAX = 255, PORT_NAME_MAX = 31 };
+
+__attribute__((format(printf, 4, 5))) static int
+fail(char *err, size_t err_len, const char *text, const char *fmt, ...)
+{
+	va_list ap;
+	int n = snprintf(err, err_len, "\"%.120s\": ", text);
+
+	if (n >= 0 && (size_t)n < err_len) {
+		va_start(ap, fmt);
+		vsnprintf(err + n, err_len - (size_t)n, fmt, ap);
+		va_end(ap);
+	}
+	return -1;
+}
+
+static bool
+all_digits(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return s.len > 0;
+}
+
+static int
+parse_unix(const char *text, const char *path, struct addr *out, char *err,
+    size_t err_len)
+{
+	size_t len = strlen(path);
+
+	if (path[0] != '/')
+		return fail(err, err_len, text,
+		    "the path of a unix socket must begin with \"/\"");
+	if (len >= sizeof out->un.sun_path)
+		return fail(err, err_len, text,
+		    "the path of a unix socket may have %zu bytes at most",
+		    sizeof out->un.sun_path - 1);
+	memset(out, 0, sizeof *out);
+	out->un.sun_family = AF_UNIX;
+	memcpy(out->un.sun_path, path, len + 1);
+	out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len +
+	    1);
+	return 1;
+}
+
+/* "[v6]" or "[v6]:port"; NULL or what is wrong */
+static const char *
+split_brackets(const char *text, struct parts *out)
+{
+	const char *end = strchr(text, ']');
+
+	if (end == NULL)
+		return "\"]\" is missing";
+	out->host = str_of(text + 1, (size_t)(end - text - 1));
+	if (out->host.len == 0)
+		return "no address between the brackets";
+	if (end[1] == ':')
+		out->port = str_from_z(end + 2);
+	else if (end[1] != '\0')
+		return "\":\" and a port must follow \"]\"";
+	return NULL;
+}
+
+static const char *
+split(const char *text, bool listening, struct parts *out)
+{
+	const char *colon = strchr(text, ':');
+
+	*out = (struct parts){STR_NULL, STR_NULL};
+	if (text[0] == '\0')
+		return "no address given";
+	if (text[0] == '[')
+		return split_brackets(text, out);
+	if (colon == NULL) {
+		out->host = str_from_z(text);
+		if (!all_digits(out->host))
+			return NULL;
+		if (!listening)
+			return "a port, but no host";
+		out->port = out->host;
+		out->host = STR_NULL;
+		return NULL;
+	}
+	if (strchr(colon + 1, ':') != NULL) { /* IPv6 without a port */
+		out->host = str_from_z(text);
+		return NULL;
+	}
+	if (colon > text)
+		out->host = str_of(text, (size_t)(colon - text));
+	out->port = str_from_z(colon + 1);
+	return NULL;
+}
+
+static const char *
+check_port(struct str port, bool listening)
+{
+	uint64_t n;
+
+	if (port.len == 0)
+		return "no port given";
+	if (port.len > PORT_NAME_MAX)
+		return "the port is too long";
+	if (!all_digits(port))
+		return NULL;
+	if (!str_to_u64(port, &n) || n > 65535)
+		return "the port must be 65535 at most";
+	if (n == 0 && !listening)
+		return "the port must not be 0";
+	return NULL;
+}
+
+/* A machine may have IPv6 switched off, and yet resolve "::". */
+static bool
+has_family(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
+static int
+collect(const struct addrinfo *ai, bool any_host, struct addr *out, int max)
+{
+	int n = 0;
+
+	for (; ai != NULL && n < max; ai = ai->ai_next) {
+		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
+			continue;
+		if (any_host && !has_family(ai->ai_family))
+			continue;
+		memset(&out[n], 0, sizeof out[n]);
+		memcpy(&out[n].ss, ai->ai_addr, ai->ai_addrlen);
+		out[n].len = ai->ai_addrlen;
+		n++;
+	}
+	return n;
+}
+
+int
+addr_parse(const char *text, const char *default_port, bool listening,
+    struct addr *out, int max, char *err, size_t err_len)
+{
+	struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = listening ? AI_PASSIVE : 0,
+	};
+	struct addrinfo *found = NULL;
+	char host[HOST_MAX + 1], port[PORT_NAME_MAX + 1];
+	const char *wrong;
+	struct parts parts;
+	int n;
+
+	if (!strncmp(text, "unix:", 5))
+		return parse_unix(text, text + 5, out, err, err_len);
+	if (text[0] == '/')
+		return parse_unix(text, text, out, err, err_len);
+	if ((wrong = split(text, listening, &parts)) != NULL)
+		return fail(err, err_len, text, "%s", wrong);
+	if (parts.port.p == NULL)
+		parts.port = str_from_z(default_port);
+	if ((wrong = check_port(parts.port, listening)) != NULL)
+		return fail(err, err_len, text, "%s", wrong);
+	if (parts.host.len > HOST_MAX)
+		return fail(err, err_len, text, "the host name is too long");
+	snprintf(host, sizeof host, "%.*s", STR_ARG(parts.host));
+	snprintf(port, sizeof port, "%.*s", STR_ARG(parts.port));
+	n = getaddrinfo(parts.host.p != NULL ? host : NULL, port, &hints,
+	    &found);
+	if (n != 0)
+		return fail(err, err_len, text, "%s",
+		    n == EAI_SYSTEM ? strerror(errno) : gai_strerror(n));
+	n = collect(found, parts.host.p == NULL, out, max);
+	freeaddrinfo(found);
+	if (n == 0)
+		return fail(err, err_len, text, "has no usable address");
+	return n;
+}
+
+void
+addr_host(const struct addr *a, char out[ADDR_HOST_MAX])
+{
+	const uint8_t *b;
+	size_t len;
+
+	switch (a->len == 0 ? AF_UNSPEC : a->sa.sa_family) {
+	case AF_INET:
+		b = (const uint8_t *)&a->in4.sin_addr;
+		snprintf(out, ADDR_HOST_MAX, "%u.%u.%u.%u", b[0], b[1], b[2],
+		    b[3]);
+		return;
+	case AF_INET6:
+		if (getnameinfo(&a->sa, a->len, out, ADDR_HOST_MAX, NULL, 0,
+		    NI_NUMERICHOST) != 0)
+			strcpy(out, "::");
+		return;
+	case AF_UNIX:
+		len = a->len - offsetof(struct sockaddr_un, sun_path);
+		if (a->len <= offsetof(struct sockaddr_un, sun_path) ||
+		    a->un.sun_path[0] == '\0')
+			break;
+		len = strnlen(a->un.sun_path, len);
+		snprintf(out, ADDR_HOST_MAX, "%.*s", (int)len,
+		    a->un.sun_path);
+		return;
+	}
+	strcpy(out, "0.0.0.0");
+}
+
+unsigned
+addr_port(const struct addr *a)
+{
+	if (a->len == 0)
+		return 0;
+	if (a->sa.sa_family == AF_INET)
+		return ntohs(a->in4.sin_port);
+	if (a->sa.sa_family == AF_INET6)
+		return ntohs(a->in6.sin6_port);
+	return 0;
+}
+
+void
+addr_text(const struct addr *a, char out[ADDR_TEXT_MAX])
+{
+	char host[ADDR_HOST_MAX];
+
+	addr_host(a, host);
+	if (host[0] == '/')
+		snprintf(out, ADDR_TEXT_MAX, "%s", host);
+	else
+		snprintf(out, ADDR_TEXT_MAX,
+		    strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
+		    addr_port(a));
+}
+
+static struct str
+unix_path(const struct addr *a)
+{
+	size_t at = offsetof(struct sockaddr_un, sun_path);
+
+	if (a->len <= at)
+		return STR("");
+	return str_of(a->un.sun_path,
+	    strnlen(a->un.sun_path, a->len - at));
+}
+
+bool
+addr_eq(const struct addr *a, const struct addr *b)
+{
+	if (a->len == 0 || b->len == 0)
+		return a->len == b->len;
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	switch (a->sa.sa_family) {
+	case AF_INET:
+		return a->in4.sin_port == b->in4.sin_port &&
+		    a->in4.sin_addr.s_addr == b->in4.sin_addr.s_addr;
+	case AF_INET6:
+		return a->in6.sin6_port == b->in6.sin6_port &&
+		    a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+		    !memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr,
+			sizeof a->in6.sin6_addr);
+	case AF_UNIX:
+		return str_eq(unix_path(a), unix_path(b));
+	}
+	return false;
+}
