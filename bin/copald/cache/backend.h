@@ -41,6 +41,7 @@ struct backend {
 struct backend_conn {
 	struct source src;
 	struct backend *backend;
+	struct addr addr;       /* of the peer */
 	struct backend_conn *next;
 	struct timer idle_timer;
 	bool reused;            /* it has carried a request before */

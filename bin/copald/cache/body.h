@@ -8,8 +8,8 @@
  *      GROWING --body_finish--> COMPLETE
  *         \-----body_fail-----> FAILED   (readers must cut their client off)
  *
- * A windowed body (a pass, or one too large to keep) forgets what its one
- * reader has read, and its fetch waits when the reader is too far behind.
+ * A windowed body (a pass, or one too large to keep) forgets what its
+ * readers have read, and its fetch waits when the slowest is too far behind.
  */
 #ifndef COPAL_BODY_H
 #define COPAL_BODY_H
@@ -49,6 +49,11 @@ struct body_waiter {
 	struct body_waiter *next;
 };
 
+struct body_reader {
+	uint64_t at;           /* has read up to here */
+	struct body_reader *next;
+};
+
 struct body {
 	pthread_mutex_t lock;  /* pieces, waiters */
 	_Atomic int state;     /* enum body_state */
@@ -56,11 +61,11 @@ struct body {
 	int64_t expected;      /* Content-Length of the fetch; -1: unknown */
 	/* COMPLETE and in one buffer, for good: no lock needed */
 	struct buf *_Atomic flat;
+	uint64_t flat_max;     /* larger bodies leave memory once stored */
 	struct piece *piece;
 	uint32_t piece_n, piece_cap;
 	bool windowed;
-	unsigned reader_n;
-	uint64_t read_upto;    /* windowed: by its slowest reader */
+	struct body_reader *readers;
 	struct body_waiter *waiters;
 	uint64_t memory;       /* bytes of buffers held */
 };
@@ -75,7 +80,8 @@ void body_destroy(struct body *);
  */
 char *body_room(struct body *, uint64_t want, size_t *room);
 void body_grow(struct body *, size_t n);
-void body_finish(struct body *);
+/* The bytes of memory that were given back. */
+uint64_t body_finish(struct body *);
 void body_fail(struct body *);
 /* Parks the fetch while a windowed body is more than window ahead.
  * CANCELED also when no reader is left. */
@@ -84,18 +90,24 @@ enum fiber_wake body_wait_window(struct body *, uint64_t window,
 /* The finished piece i (not the one being filled): its buffer with a
  * reference, for the store's writer; NULL if there is none. */
 struct buf *body_piece_buf(struct body *, uint32_t i, uint32_t *len);
-/* The store has piece i: keeps the extent, and drops the buffer unless keep. */
-void body_piece_stored(struct body *, uint32_t i, const struct extent *,
-    bool keep);
+/* The store has piece i: keeps the extent, drops the buffer of a body that is
+ * not flat. The bytes of memory that were freed. */
+uint64_t body_piece_stored(struct body *, uint32_t i, const struct extent *);
 
 /* A body of one buffer that is complete (synthetic, or small from a store). */
 int body_set(struct body *, const void *bytes, size_t len);
 /* A complete body of extents; takes over the references. */
 int body_set_extents(struct body *, const struct extent *, unsigned n);
 
-void body_reader_begin(struct body *);
-void body_reader_end(struct body *);
-void body_reader_at(struct body *, uint64_t at); /* windowed: read so far */
+/* A complete body with the bytes of another complete one, which it shares. */
+int body_share(struct body *to, struct body *from);
+/* From now on it forgets what all its readers have read. */
+void body_set_windowed(struct body *);
+
+/* Readers of a body that is not flat say where they are; *r is theirs. */
+void body_reader_begin(struct body *, struct body_reader *r);
+void body_reader_end(struct body *, struct body_reader *r);
+void body_reader_at(struct body *, struct body_reader *r, uint64_t at);
 
 /* A view of bytes at an offset; release it. */
 struct body_view {

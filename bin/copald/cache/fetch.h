@@ -13,6 +13,9 @@
 
 #include "request.h"
 
+/* Bytes of a request's body that are on their way to the origin at a time. */
+enum { REQUEST_BODY_WINDOW = 65536 };
+
 enum fetch_state { FETCH_RUNNING, FETCH_READY, FETCH_FAILED, FETCH_DONE };
 
 struct fetch {
@@ -23,6 +26,7 @@ struct fetch {
 	struct fiber *waiter;    /* the request's, same core */
 	struct program *program; /* counted */
 	struct arena ws;
+	struct vcl_ctx ctx;      /* this fetch as VCL sees it */
 	uint64_t xid;
 	double t_start, t_last;
 	struct log_txn log;
@@ -39,14 +43,9 @@ struct fetch {
 	double connect_timeout, first_byte_timeout, between_bytes_timeout;
 	double ttl, grace, keep, t_origin, age;
 	bool is_bgfetch, uncacheable, was_304, do_stream, do_gzip, do_gunzip,
-	    do_esi, is_hitpass, trace;
+	    do_esi, is_hitpass, is_hitmiss, trace, make_hitpass;
 	bool is_pass;            /* bereq.uncacheable */
 	unsigned retries;
-	int64_t error_status;    /* return (error(...)) */
-	struct str error_reason;
-	double pass_ttl;
-	struct str synth_body;
-	double now;
 	const struct addr *remote;
 	struct addr remote_addr;
 	bool has_body;           /* the request's body is to be sent */
@@ -56,12 +55,21 @@ struct fetch {
 	struct object *stale;    /* counted: for a conditional request */
 	struct object *obj;      /* counted: what we make */
 	uint64_t inval_seq;      /* of the log when we began */
-	bool purged;             /* the key was purged while we were under way */
+	_Atomic bool purged;     /* the key was purged while we were under way */
+	struct objhead *key_head; /* we are in its list of fetches */
+	struct fetch *next_of_key;
 	struct str vary;
 
 	const char *error;       /* why it failed: static text */
 	uint64_t sent_head, sent_body, got_head, got_body;
-	void *block;             /* the memory that we live in */
+	char *block;             /* for the response's head */
+	size_t block_len;
+
+	/* of the request, which may end before we do */
+	struct addr peer, local;
+	const char *listener_name;
+	struct str client_identity;
+	uint64_t sess_xid;
 };
 
 enum fetch_kind { FETCH_MISS, FETCH_PASS, FETCH_BACKGROUND };

@@ -35,6 +35,7 @@ struct object {
 	_Atomic uint32_t flags;        /* OBJ_* */
 	struct object *_Atomic next;   /* variants of a key, newest first */
 	struct objhead *of;            /* NULL: never indexed */
+	uint8_t hash[STORE_HASH_LEN];  /* of its key, once it is indexed */
 	struct http http;              /* fields in head_mem */
 	void *head_mem;
 	size_t head_len;
@@ -51,8 +52,9 @@ struct object {
 	struct body body;
 	/* the stevedore's */
 	struct object *fifo_next, *fifo_prev;
-	_Atomic size_t charged;        /* bytes accounted to the stevedore */
-	bool visited;
+	size_t charged;                /* bytes accounted to the stevedore */
+	uint64_t hits_seen;            /* when it was looked at for eviction */
+	bool queued;
 	struct qsbr_item retire;
 };
 

@@ -15,6 +15,7 @@
 #define COPAL_REQUEST_H
 
 #include "arena.h"
+#include "ctx.h"
 #include "http1.h"
 #include "object.h"
 #include "shmlog.h"
@@ -36,8 +37,7 @@ enum request_step {
 /* The cache key: what vcl_hash said, and its hash. */
 struct key {
 	uint8_t hash[STORE_HASH_LEN];
-	char *p;                /* in the workspace */
-	uint32_t len, cap;
+	struct str bytes;       /* in the workspace */
 };
 
 struct request {
@@ -45,7 +45,7 @@ struct request {
 	struct stream *stream;
 	struct program *program; /* counted */
 	struct arena ws;
-	arena_mark ws_start;     /* after the received head */
+	struct vcl_ctx ctx;      /* this request as VCL sees it */
 
 	uint64_t xid, sess_xid;
 	double t_start;          /* wall clock: first byte of the head */
@@ -56,8 +56,6 @@ struct request {
 	struct http received;    /* as it was received: rollback, restart */
 	struct http resp;
 	struct h1_framing framing; /* of the request's body */
-	char *head;              /* where the head was received */
-	uint32_t head_len;
 
 	/* what VCL reads and writes */
 	struct key key;
@@ -73,26 +71,26 @@ struct request {
 	bool filters_off;
 	unsigned restarts, esi_level;
 	bool client_close;       /* Connection: close after this response */
-	int64_t synth_status;    /* return (synth(...)) */
-	struct str synth_reason;
-	struct str synth_body;   /* grows at the end of the workspace */
-	double pass_ttl;
-	double now;              /* of this step */
 	bool buffered;           /* std.cache_req_body */
 	struct object *body_cache;
 
 	struct object *obj;      /* counted: hit, or what the fetch gave */
+	struct body_reader reader; /* of obj's body, unless it is flat */
+	bool reading;            /* the reader is registered */
 	struct object *stale;    /* counted: for conditional fetches */
 	struct objhead *busy;    /* we owe this key a fetch */
 	struct fetch *fetch;     /* counted: the one we wait for */
 	bool is_hit, is_pass, resp_is_synth;
-	enum request_step step;
+	enum request_step step, after_hash;
+	arena_mark ws_mark;      /* where policy's memory begins */
 
 	uint64_t req_body_bytes, resp_head_bytes, resp_body_bytes;
 	const struct addr *peer, *local;
 	const char *listener_name;
 };
 
+/* Serves a stream: the cores' entry into the request path. */
+void request_serve(struct stream *) WAITS;
 /*
  * Runs a parsed request to its end, on its fiber: policy, lookup, fetch,
  * delivery to its stream.  Everything it holds is released but the block.

@@ -37,6 +37,9 @@ void stevedore_charge(struct stevedore *, struct object *, int64_t bytes);
 /* Largest object that is kept. */
 uint64_t stevedore_max_object(const struct stevedore *);
 
+/* The oldest position of any object, in memory or on disk; UINT64_MAX: none */
+uint64_t stevedores_oldest_inval_seq(void);
+
 void stevedore_list(FILE *out, bool json);
 
 #endif

@@ -1,0 +1,412 @@
+/*
+ * ban_expr.c - parses and tests the expression of a ban.
+ *
+ *   expr:  cond *( "&&" cond )
+ *   cond:  field operator argument
+ *
+ * Words are separated by blanks; an argument in double quotes may have blanks
+ * and the escapes \" and \\.  A field that is absent equals "" and matches
+ * a regex as "" would.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ban_expr.h"
+#include "params.h"
+
+enum ban_field {
+	BAN_REQ_URL,
+	BAN_REQ_HTTP,
+	BAN_OBJ_HTTP,
+	BAN_OBJ_STATUS,
+	BAN_OBJ_AGE,
+	BAN_OBJ_TTL,
+	BAN_OBJ_GRACE,
+	BAN_OBJ_KEEP,
+};
+
+enum ban_op { OP_EQ, OP_NE, OP_MATCH, OP_NOMATCH, OP_LT, OP_LE, OP_GT, OP_GE };
+
+enum ban_type { TYPE_STRING, TYPE_INT, TYPE_DURATION };
+
+static const struct {
+	const char *name;
+	enum ban_field field;
+	enum ban_type type;
+	bool prefix; /* a header's name follows */
+} ban_fields[] = {
+	{"req.url", BAN_REQ_URL, TYPE_STRING, false},
+	{"req.http.", BAN_REQ_HTTP, TYPE_STRING, true},
+	{"obj.http.", BAN_OBJ_HTTP, TYPE_STRING, true},
+	{"obj.status", BAN_OBJ_STATUS, TYPE_INT, false},
+	{"obj.age", BAN_OBJ_AGE, TYPE_DURATION, false},
+	{"obj.ttl", BAN_OBJ_TTL, TYPE_DURATION, false},
+	{"obj.grace", BAN_OBJ_GRACE, TYPE_DURATION, false},
+	{"obj.keep", BAN_OBJ_KEEP, TYPE_DURATION, false},
+};
+
+static const struct {
+	const char *word;
+	enum ban_op op;
+	bool string, number;
+} ban_ops[] = {
+	{"==", OP_EQ, true, true},
+	{"!=", OP_NE, true, true},
+	{"~", OP_MATCH, true, false},
+	{"!~", OP_NOMATCH, true, false},
+	{"<", OP_LT, false, true},
+	{"<=", OP_LE, false, true},
+	{">", OP_GT, false, true},
+	{">=", OP_GE, false, true},
+};
+
+struct ban_cond {
+	enum ban_field field;
+	enum ban_op op;
+	enum ban_type type;
+	struct field_name header;
+	char *header_mem;
+	char *arg;
+	size_t arg_len;
+	double number;
+	pcre2_code *re;
+};
+
+struct ban_expr {
+	char *text;
+	size_t text_len;
+	unsigned n, cap;
+	struct ban_cond *cond;
+};
+
+/* A thread's match data: matching allocates nothing. */
+static __thread pcre2_match_data *match_data;
+static __thread pcre2_match_context *match_context;
+
+void
+ban_expr_free(struct ban_expr **pp)
+{
+	struct ban_expr *e = *pp;
+
+	*pp = NULL;
+	if (e == NULL)
+		return;
+	for (unsigned i = 0; i < e->n; i++) {
+		free(e->cond[i].header_mem);
+		free(e->cond[i].arg);
+		pcre2_code_free(e->cond[i].re);
+	}
+	free(e->cond);
+	free(e->text);
+	free(e);
+}
+
+struct str
+ban_expr_text(const struct ban_expr *e)
+{
+	return str_of(e->text, e->text_len);
+}
+
+/* The next word into buf (NUL-terminated), unquoted; 1, 0: none, -1: error */
+static int
+next_word(const char **pp, const char *end, char *buf, size_t *len)
+{
+	const char *p = *pp;
+	size_t n = 0;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (p == end)
+		return 0;
+	if (*p == '"') {
+		for (p++; p < end && *p != '"'; p++) {
+			if (*p == '\\' && p + 1 < end &&
+			    (p[1] == '"' || p[1] == '\\'))
+				p++;
+			buf[n++] = *p;
+		}
+		if (p == end)
+			return -1;
+		p++;
+	} else {
+		while (p < end && *p != ' ' && *p != '\t')
+			buf[n++] = *p++;
+	}
+	buf[n] = '\0';
+	*len = n;
+	*pp = p;
+	return 1;
+}
+
+static bool
+parse_duration(const char *s, double *out)
+{
+	static const struct {
+		const char *unit;
+		double factor;
+	} units[] = {
+		{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400},
+		{"w", 7 * 86400.0}, {"y", 365 * 86400.0},
+	};
+	char *end;
+	double v = strtod(s, &end);
+
+	if (end == s || !(v >= -1e12 && v <= 1e12))
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (!strcmp(end, units[i].unit)) {
+			*out = v * units[i].factor;
+			return true;
+		}
+	return false;
+}
+
+static int
+cond_field(struct ban_cond *c, const char *word, char *err)
+{
+	for (size_t i = 0; i < sizeof ban_fields / sizeof *ban_fields; i++) {
+		const char *name = ban_fields[i].name;
+		size_t n = strlen(name);
+
+		if (ban_fields[i].prefix ? strncmp(word, name, n) != 0 :
+		    strcmp(word, name) != 0)
+			continue;
+		c->field = ban_fields[i].field;
+		c->type = ban_fields[i].type;
+		if (!ban_fields[i].prefix)
+			return 0;
+		if (!http_is_token(str_from_z(word + n)))
+			break;
+		c->header_mem = strdup(word + n);
+		if (c->header_mem == NULL)
+			break;
+		c->header.name = str_from_z(c->header_mem);
+		c->header.id = field_id(c->header.name);
+		return 0;
+	}
+	snprintf(err, BAN_EXPR_ERR_LEN,
+	    "Unknown or unsupported field \"%.80s\"", word);
+	return -1;
+}
+
+static int
+cond_op(struct ban_cond *c, const char *word, char *err)
+{
+	for (size_t i = 0; i < sizeof ban_ops / sizeof *ban_ops; i++) {
+		if (strcmp(word, ban_ops[i].word) != 0)
+			continue;
+		if (c->type == TYPE_STRING ? !ban_ops[i].string :
+		    !ban_ops[i].number)
+			break;
+		c->op = ban_ops[i].op;
+		return 0;
+	}
+	snprintf(err, BAN_EXPR_ERR_LEN,
+	    "expected conditional (%s) got \"%.40s\"",
+	    c->type == TYPE_STRING ? "~, !~, == or !=" :
+	    "==, !=, <, <=, > or >=", word);
+	return -1;
+}
+
+static int
+cond_arg(struct ban_cond *c, const char *word, size_t len, char *err)
+{
+	PCRE2_SIZE at;
+	int code;
+	char *end;
+
+	c->arg = strndup(word, len);
+	c->arg_len = len;
+	if (c->arg == NULL) {
+		snprintf(err, BAN_EXPR_ERR_LEN, "No memory");
+		return -1;
+	}
+	switch (c->type) {
+	case TYPE_INT:
+		c->number = (double)strtol(word, &end, 10);
+		if (end == word || *end != '\0') {
+			snprintf(err, BAN_EXPR_ERR_LEN,
+			    "\"%.80s\" is not a number", word);
+			return -1;
+		}
+		return 0;
+	case TYPE_DURATION:
+		if (!parse_duration(word, &c->number)) {
+			snprintf(err, BAN_EXPR_ERR_LEN,
+			    "\"%.80s\" is not a duration (like 10s)", word);
+			return -1;
+		}
+		return 0;
+	case TYPE_STRING:
+		break;
+	}
+	if (c->op != OP_MATCH && c->op != OP_NOMATCH)
+		return 0;
+	c->re = pcre2_compile((PCRE2_SPTR)word, len, 0, &code, &at, NULL);
+	if (c->re == NULL) {
+		char text[120];
+
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)text,
+		    sizeof text);
+		snprintf(err, BAN_EXPR_ERR_LEN,
+		    "Regex compilation error: %s at offset %zu", text,
+		    (size_t)at);
+		return -1;
+	}
+	pcre2_jit_compile(c->re, PCRE2_JIT_COMPLETE);
+	return 0;
+}
+
+struct ban_expr *
+ban_expr_parse(struct str text, char err[BAN_EXPR_ERR_LEN])
+{
+	struct ban_expr *e = calloc(1, sizeof *e);
+	const char *p = text.p, *end = p + text.len;
+	char *word = malloc(text.len + 1);
+	size_t len;
+	int r = -1;
+
+	snprintf(err, BAN_EXPR_ERR_LEN, "No memory");
+	if (e == NULL || word == NULL)
+		goto out;
+	e->text = strndup(text.p != NULL ? text.p : "", text.len);
+	if (e->text == NULL)
+		goto out;
+	e->text_len = text.len;
+	for (;;) {
+		struct ban_cond *c = realloc(e->cond,
+		    (e->n + 1) * sizeof *c);
+
+		if (c == NULL)
+			goto out;
+		e->cond = c;
+		c = &e->cond[e->n];
+		memset(c, 0, sizeof *c);
+		e->n++;
+		snprintf(err, BAN_EXPR_ERR_LEN,
+		    "Wrong number of arguments: expected "
+		    "<field> <operator> <argument>");
+		if (next_word(&p, end, word, &len) != 1 ||
+		    cond_field(c, word, err) != 0 ||
+		    next_word(&p, end, word, &len) != 1 ||
+		    cond_op(c, word, err) != 0 ||
+		    next_word(&p, end, word, &len) != 1 ||
+		    cond_arg(c, word, len, err) != 0)
+			goto out;
+		r = next_word(&p, end, word, &len);
+		if (r == 0)
+			break;
+		if (r < 0 || strcmp(word, "&&") != 0) {
+			snprintf(err, BAN_EXPR_ERR_LEN,
+			    "Found \"%.80s\" expected &&", r < 0 ? "" : word);
+			r = -1;
+			goto out;
+		}
+		r = -1;
+	}
+out:
+	free(word);
+	if (r != 0)
+		ban_expr_free(&e);
+	return e;
+}
+
+static bool
+regex_matches(const pcre2_code *re, struct str s)
+{
+	if (match_data == NULL) {
+		match_data = pcre2_match_data_create(1, NULL);
+		match_context = pcre2_match_context_create(NULL);
+		if (match_data == NULL || match_context == NULL)
+			return true; /* rather invalid than wrong */
+	}
+	pcre2_set_match_limit(match_context, params->pcre2_match_limit);
+	pcre2_set_depth_limit(match_context, params->pcre2_depth_limit);
+	int r = pcre2_match(re, (PCRE2_SPTR)(s.p != NULL ? s.p : ""), s.len,
+	    0, 0, match_data, match_context);
+
+	/* beyond its limits it might have matched: rather invalid */
+	return r != PCRE2_ERROR_NOMATCH;
+}
+
+static bool
+compare(enum ban_op op, double a, double b)
+{
+	switch (op) {
+	case OP_EQ:
+		return a == b;
+	case OP_NE:
+		return a != b;
+	case OP_LT:
+		return a < b;
+	case OP_LE:
+		return a <= b;
+	case OP_GT:
+		return a > b;
+	case OP_GE:
+		return a >= b;
+	case OP_MATCH:
+	case OP_NOMATCH:
+		break;
+	}
+	return false;
+}
+
+static bool
+cond_matches(const struct ban_cond *c, const struct object *o,
+    const struct request *req)
+{
+	struct str s = STR_NULL;
+	double now = req->ctx.now;
+
+	switch (c->field) {
+	case BAN_REQ_URL:
+		s = req->http.target;
+		break;
+	case BAN_REQ_HTTP:
+		s = http_get_name(&req->http, &c->header);
+		break;
+	case BAN_OBJ_HTTP:
+		s = http_get_name(&o->http, &c->header);
+		break;
+	case BAN_OBJ_STATUS:
+		return compare(c->op, o->http.status, c->number);
+	case BAN_OBJ_AGE:
+		return compare(c->op, object_age(o, now), c->number);
+	case BAN_OBJ_TTL:
+		return compare(c->op, object_ttl_left(o, now), c->number);
+	case BAN_OBJ_GRACE:
+		return compare(c->op, o->grace, c->number);
+	case BAN_OBJ_KEEP:
+		return compare(c->op, o->keep, c->number);
+	}
+	switch (c->op) {
+	case OP_EQ:
+		return str_eq(s, str_of(c->arg, c->arg_len));
+	case OP_NE:
+		return !str_eq(s, str_of(c->arg, c->arg_len));
+	case OP_MATCH:
+		return regex_matches(c->re, s);
+	case OP_NOMATCH:
+		return !regex_matches(c->re, s);
+	case OP_LT:
+	case OP_LE:
+	case OP_GT:
+	case OP_GE:
+		break;
+	}
+	return false;
+}
+
+bool
+ban_expr_matches(const struct ban_expr *e, const struct object *o,
+    const struct request *req)
+{
+	for (unsigned i = 0; i < e->n; i++)
+		if (!cond_matches(&e->cond[i], o, req))
+			return false;
+	return true;
+}

@@ -1,0 +1,21 @@
+/*
+ * ban_expr.h - the expression of a ban: conditions that must all hold.
+ */
+#ifndef COPAL_BAN_EXPR_H
+#define COPAL_BAN_EXPR_H
+
+#include "request.h"
+
+struct ban_expr;
+
+enum { BAN_EXPR_ERR_LEN = 256 };
+
+/* NULL with a message for the administrator in err. */
+struct ban_expr *ban_expr_parse(struct str text, char err[BAN_EXPR_ERR_LEN]);
+void ban_expr_free(struct ban_expr **);
+struct str ban_expr_text(const struct ban_expr *);
+/* Does it hold for this object, looked up by this request?  Does not wait. */
+bool ban_expr_matches(const struct ban_expr *, const struct object *,
+    const struct request *);
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * fetch_head.c - heads between client, cache and origin (RFC 9110 7.6).
+ */
+
+#include "backend.h"
+#include "fetch_head.h"
+#include "http_semantics.h"
+#include "params.h"
+#include "program.h"
+
+void
+log_head_fields(struct log_txn *log, enum log_tag tag, const struct http *h)
+{
+	for (unsigned i = 0; i < h->field_n; i++)
+		log_put2(log, tag, str_of(h->field[i].name,
+		    h->field[i].name_len), STR(": "),
+		    str_of(h->field[i].value, h->field[i].value_len));
+}
+
+/* Fields that belong to the client's exchange, not to ours with the origin. */
+static bool
+field_is_ours(const struct field *f, enum fetch_kind kind)
+{
+	switch (f->id) {
+	case FIELD_CONTENT_LENGTH: /* framing is made anew */
+	case FIELD_EXPECT:
+	case FIELD_X_COPAL:
+		return true;
+	case FIELD_IF_MATCH: /* the cache wants the whole response */
+	case FIELD_IF_MODIFIED_SINCE:
+	case FIELD_IF_NONE_MATCH:
+	case FIELD_IF_RANGE:
+	case FIELD_IF_UNMODIFIED_SINCE:
+	case FIELD_RANGE:
+		return kind != FETCH_PASS;
+	default:
+		return false;
+	}
+}
+
+static bool
+add_copy(struct fetch *f, struct http *h, const struct field *from)
+{
+	struct field_name name = {
+	    arena_strdup(&f->ws, str_of(from->name, from->name_len)),
+	    from->id};
+	struct str value = arena_strdup(&f->ws,
+	    str_of(from->value, from->value_len));
+
+	return name.name.p != NULL && value.p != NULL &&
+	    http_add(h, &name, value);
+}
+
+bool
+fetch_make_bereq(struct fetch *f, const struct request *req,
+    enum fetch_kind kind)
+{
+	struct http *h = &f->bereq0;
+	struct str connection = http_get_list(&req->http, FIELD_CONNECTION,
+	    &f->ws);
+
+	if (!http_init(h, &f->ws, params->http_max_hdr) ||
+	    !http_init(&f->bereq, &f->ws, params->http_max_hdr) ||
+	    !http_init(&f->beresp, &f->ws, params->http_max_hdr))
+		return false;
+	h->method = kind == FETCH_PASS ?
+	    arena_strdup(&f->ws, req->http.method) : STR("GET");
+	h->target = arena_strdup(&f->ws, req->http.target);
+	h->version = 11;
+	if (h->method.p == NULL || h->target.p == NULL)
+		return false;
+	for (unsigned i = 0; i < req->http.field_n; i++) {
+		const struct field *from = &req->http.field[i];
+
+		if (field_is_ours(from, kind) ||
+		    http_is_hop_by_hop(from, connection))
+			continue;
+		if (!add_copy(f, h, from))
+			return false;
+	}
+	f->has_body = kind == FETCH_PASS && req->framing.body != H1_NONE;
+	return http_set_known(h, FIELD_X_COPAL, arena_printf(&f->ws, "%llu",
+	    (unsigned long long)f->xid));
+}
+
+bool
+fetch_make_conditional(struct fetch *f)
+{
+	struct str etag, lm;
+
+	if (f->stale == NULL ||
+	    atomic_load(&f->stale->body.state) != BODY_COMPLETE ||
+	    f->stale->http.status != 200)
+		return true;
+	etag = http_get(&f->stale->http, FIELD_ETAG);
+	lm = http_get(&f->stale->http, FIELD_LAST_MODIFIED);
+	if (etag.p != NULL &&
+	    !http_set_known(&f->bereq0, FIELD_IF_NONE_MATCH, etag))
+		return false;
+	return lm.p == NULL ||
+	    http_set_known(&f->bereq0, FIELD_IF_MODIFIED_SINCE, lm);
+}
+
+bool
+fetch_finish_bereq(struct fetch *f)
+{
+	struct http *h = &f->bereq;
+	struct str via = http_get_list(h, FIELD_VIA, &f->ws);
+	bool ok = true;
+
+	/* VCL can't frame the message: we do (RFC 9112 6) */
+	http_unset(h, FIELD_CONTENT_LENGTH);
+	http_unset(h, FIELD_TRANSFER_ENCODING);
+	http_unset(h, FIELD_CONNECTION);
+	if (f->has_body && f->req->framing.body == H1_LENGTH)
+		ok = http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
+		    &f->ws, "%llu",
+		    (unsigned long long)f->req->framing.length));
+	else if (f->has_body)
+		ok = http_set_known(h, FIELD_TRANSFER_ENCODING,
+		    STR("chunked"));
+	if (http_get(h, FIELD_HOST).p == NULL &&
+	    f->backend->host_header != NULL)
+		ok = ok && http_set_known(h, FIELD_HOST,
+		    str_from_z(f->backend->host_header));
+	return ok && http_set_known(h, FIELD_VIA, via.p == NULL ?
+	    STR("1.1 copal") :
+	    arena_printf(&f->ws, "%.*s, 1.1 copal", STR_ARG(via)));
+}
+
+/* A 304 says nothing about these (RFC 9111 3.2). */
+static bool
+field_stays(const struct field *f)
+{
+	switch (f->id) {
+	case FIELD_CONTENT_LENGTH:
+	case FIELD_CONTENT_ENCODING:
+	case FIELD_CONTENT_RANGE:
+	case FIELD_CONTENT_TYPE:
+	case FIELD_TRANSFER_ENCODING:
+	case FIELD_VIA:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+in_head(const struct http *h, const struct field *f)
+{
+	struct field_name name = {str_of(f->name, f->name_len), f->id};
+
+	return http_find(h, &name, 0) >= 0;
+}
+
+static bool
+merge(struct fetch *f, bool update)
+{
+	const struct http *old = &f->stale->http;
+	struct http h;
+
+	if (!http_init(&h, &f->ws, params->http_max_hdr))
+		return false;
+	h.status = old->status;
+	h.reason = old->reason;
+	h.version = old->version;
+	for (unsigned i = 0; i < old->field_n; i++) {
+		const struct field *x = &old->field[i];
+
+		if (x->id == FIELD_AGE && update)
+			continue;
+		if (update && !field_stays(x) && in_head(&f->beresp, x))
+			continue;
+		if (!add_copy(f, &h, x))
+			return false;
+	}
+	for (unsigned i = 0; update && i < f->beresp.field_n; i++) {
+		const struct field *x = &f->beresp.field[i];
+
+		if (field_stays(x))
+			continue;
+		if (!add_copy(f, &h, x))
+			return false;
+	}
+	f->beresp = h;
+	f->ctx.http[VCL_HTTP_BERESP] = &f->beresp;
+	return true;
+}
+
+bool
+fetch_merge_304(struct fetch *f)
+{
+	return merge(f, true);
+}
+
+bool
+fetch_use_stale(struct fetch *f)
+{
+	return merge(f, false);
+}
+
+void
+fetch_freshness(struct fetch *f)
+{
+	struct freshness fr;
+	double now = clock_wall();
+
+	freshness_of(&fr, &f->beresp, now, params->default_ttl);
+	f->age = fr.age;
+	f->t_origin = now - fr.age;
+	f->ttl = fr.ttl;
+	f->grace = fr.grace >= 0 ? fr.grace : params->default_grace;
+	f->keep = params->default_keep;
+	log_ttl(&f->log, "RFC", &(struct log_ttl){.ttl = f->ttl,
+	    .grace = f->grace, .keep = f->keep, .reference = now,
+	    .age = fr.age, .cacheable = fr.cacheable});
+}
+
+void
+fetch_strip_beresp(struct fetch *f)
+{
+	struct http *h = &f->beresp;
+	struct str connection = http_get_list(h, FIELD_CONNECTION, &f->ws);
+
+	for (unsigned i = 0; i < h->field_n;) {
+		if (http_is_hop_by_hop(&h->field[i], connection))
+			http_remove_at(h, i);
+		else
+			i++;
+	}
+	/* a length that framed nothing is not one (RFC 9112 6.3) */
+	if (f->framing.body == H1_CHUNKED || f->framing.body == H1_UNTIL_CLOSE)
+		http_unset(h, FIELD_CONTENT_LENGTH);
+}

@@ -1,0 +1,79 @@
+/*
+ * index.h - keys in memory: a hash table of keys, each with its variants.
+ *
+ * Readers take no lock: chains and variant lists are read under QSBR (what
+ * is unlinked is freed when every core has finished its turn), so a lookup
+ * must not wait between index_first and its object_ref.  Writers take the
+ * lock of the key's stripe.
+ *
+ * The number of buckets is fixed when the worker starts, from the memory
+ * that objects may use: the budget bounds the number of objects, so chains
+ * stay short, and the table never has to be rebuilt under traffic.
+ *
+ * A claim is the right and the duty to fetch for a key.  Others who find
+ * nothing usable wait until the claim is released.
+ */
+#ifndef COPAL_INDEX_H
+#define COPAL_INDEX_H
+
+#include "request.h"
+
+struct objhead {
+	struct objhead *_Atomic next;       /* of the bucket */
+	struct object *_Atomic variants;    /* newest first */
+	_Atomic bool claimed;
+	bool unlinked;
+	unsigned waiter_n;
+	struct body_waiter *waiters;
+	struct fetch *fetches;              /* under way, to tell of purges */
+	struct qsbr_item retire;
+	uint8_t hash[STORE_HASH_LEN];
+	uint32_t key_len;
+	char key[];
+};
+
+/* memory: what objects may use in all. 0, or -1: no memory. */
+int index_init(uint64_t memory);
+
+/* The key's entry; NULL: none.  Valid until the end of the turn. */
+struct objhead *index_find(const struct key *);
+/* Variants of an entry; a dying one may be among them. */
+struct object *index_first(const struct objhead *);
+struct object *index_next(const struct object *);
+
+enum claim_result {
+	CLAIM_GRANTED,  /* *out is the entry; release it */
+	CLAIM_BUSY,     /* another one has it */
+	CLAIM_NO_MEMORY,
+};
+/* The entry is made if there is none. */
+enum claim_result index_claim(const struct key *, struct objhead **out);
+/* A claim on an entry that we found in this turn. */
+bool index_try_claim(struct objhead *);
+/*
+ * Waits until the key is not claimed, or deadline; at once if it is not
+ * claimed now.
+ */
+enum fiber_wake index_wait(const struct key *, nsec_t deadline) WAITS;
+/* Puts o under a key that we have claimed; variants equal to it go. */
+void index_insert(struct objhead *, struct object *);
+/* Puts o under the key. 0, or -1: no memory. */
+int index_insert_key(const struct key *, struct object *);
+/* Does anybody wait for our claim? */
+bool index_has_waiters(struct objhead *);
+/* Gives the claim back and wakes who waits; leaves NULL. */
+void index_release(struct objhead **);
+
+/* Takes o out; false: it was not in (any more). */
+bool index_remove(struct object *);
+/* Every variant of the key out; how many. */
+unsigned index_purge(const uint8_t hash[STORE_HASH_LEN]);
+/* The object with this id in a store has lost its body or its record. */
+void index_gone(const uint8_t hash[STORE_HASH_LEN], struct stevedore *,
+    uint64_t store_seq);
+
+/* A fetch under way is told when its key is purged. */
+void index_fetch_begins(struct objhead *, struct fetch *);
+void index_fetch_ends(struct fetch *);
+
+#endif

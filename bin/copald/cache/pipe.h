@@ -1,0 +1,15 @@
+/*
+ * pipe.h - bytes both ways, unseen, until one side has nothing to say.
+ */
+#ifndef COPAL_PIPE_H
+#define COPAL_PIPE_H
+
+#include "request.h"
+
+/* bereq for vcl_pipe, in the request's workspace.  false: no room. */
+bool pipe_make_bereq(struct request *, struct http *bereq);
+/* Connects to backend, sends bereq, relays; the stream is finished. */
+void pipe_run(struct request *, struct http *bereq,
+    struct backend *) WAITS;
+
+#endif

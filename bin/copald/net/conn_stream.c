@@ -1,0 +1,479 @@
+/*
+ * conn_stream.c - a request and its response on an HTTP/1 connection
+ * (RFC 9112): body bytes in, head and body bytes out.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "conn_impl.h"
+#include "counters.h"
+#include "params.h"
+
+static struct stream_block *
+block_of(struct stream *s)
+{
+	return (struct stream_block *)s;
+}
+
+static int
+stream_fail(struct stream *s, const char *why)
+{
+	if (!s->failed)
+		s->close_reason = why;
+	s->failed = true;
+	s->close = true;
+	return -1;
+}
+
+/* --- the request's body --------------------------------------------- */
+
+/* Receives; 0: the end of the stream, -1: failed or too slow */
+static ssize_t
+body_receive(struct stream_block *b, void *buf, size_t len)
+{
+	struct conn *conn = b->conn;
+	struct loop *loop = conn->core->loop;
+
+	for (;;) {
+		ssize_t n = recv(conn->src.fd, buf, len, 0);
+
+		if (n >= 0) {
+			if (n < (ssize_t)len &&
+			    !(conn->src.ready & SOURCE_HUP))
+				conn->src.ready &= (uint8_t)~SOURCE_READ;
+			return n;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return -1;
+		conn->src.ready &= (uint8_t)~SOURCE_READ;
+		if (source_wait(&conn->src, SOURCE_READ, "request body",
+		    loop_now(loop) + NSEC_S(params->timeout_body)) !=
+		    FIBER_WOKEN)
+			return -1;
+	}
+}
+
+static int
+body_continue(struct stream_block *b)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (!b->s.framing.expect_continue || b->continue_sent ||
+	    b->head_done || b->conn->have > b->body_at)
+		return 0;
+	b->continue_sent = true;
+	return send(b->conn->src.fd, text, sizeof text - 1, MSG_NOSIGNAL) ==
+	    sizeof text - 1 ? 0 : -1;
+}
+
+static ssize_t
+read_length(struct stream_block *b, void *buf, size_t len)
+{
+	struct conn *conn = b->conn;
+	size_t there = conn->have - b->body_at;
+	ssize_t n;
+
+	if (len > b->body_left)
+		len = b->body_left;
+	if (there > 0) {
+		n = (ssize_t)(there < len ? there : len);
+		memcpy(buf, b->buf + b->body_at, (size_t)n);
+		b->body_at += (uint32_t)n;
+		b->end = b->body_at;
+	} else {
+		n = body_receive(b, buf, len);
+		if (n <= 0)
+			return stream_fail(&b->s, "RX_BODY");
+	}
+	b->body_left -= (uint64_t)n;
+	if (b->body_left == 0) {
+		b->body_done = true;
+		b->s.body_unread = false;
+	}
+	return n;
+}
+
+static ssize_t
+read_chunked(struct stream_block *b, void *buf, size_t len)
+{
+	struct conn *conn = b->conn;
+
+	for (;;) {
+		struct str data;
+		size_t used, n = conn->have - b->body_at;
+		ssize_t got;
+
+		if (n > 0) {
+			enum h1_chunk_result r;
+
+			/* no more than the caller has room for */
+			r = h1_chunked_next(&b->chunked, b->buf + b->body_at,
+			    n < len ? n : len, &used, &data);
+			b->body_at += (uint32_t)used;
+			b->end = b->body_at;
+			if (r == H1_CHUNK_BAD)
+				return stream_fail(&b->s, "RX_BAD");
+			if (data.len > 0)
+				memcpy(buf, data.p, data.len);
+			if (r == H1_CHUNK_END) {
+				b->body_done = true;
+				b->s.body_unread = false;
+				return (ssize_t)data.len;
+			}
+			if (data.len > 0)
+				return (ssize_t)data.len;
+			if (conn->have > b->body_at)
+				continue;
+		}
+		/* all used: receive behind the head, which stays */
+		conn->have = b->body_at = b->end = (uint32_t)b->s.head.len;
+		got = body_receive(b, b->buf + conn->have,
+		    b->buf_size - conn->have);
+		if (got <= 0)
+			return stream_fail(&b->s, "RX_BODY");
+		conn->have += (uint32_t)got;
+	}
+}
+
+static ssize_t
+conn_stream_read_body(struct stream *s, void *buf, size_t len)
+{
+	struct stream_block *b = block_of(s);
+	ssize_t n;
+
+	if (s->failed)
+		return -1;
+	if (b->body_done)
+		return 0;
+	if (body_continue(b) != 0)
+		return stream_fail(s, "TX_ERROR");
+	if (s->framing.body == H1_CHUNKED)
+		n = read_chunked(b, buf, len);
+	else
+		n = read_length(b, buf, len);
+	if (n > 0)
+		s->body_received += (uint64_t)n;
+	return n;
+}
+
+/*
+ * A body that nobody wanted is read and thrown away if it is short, so that
+ * the connection can be used again; else it is cheaper to close.
+ */
+enum { DRAIN_MAX = 65536 };
+
+bool
+conn_stream_drain(struct stream_block *b)
+{
+	char sink[4096];
+	size_t total = 0;
+
+	if (b->body_done)
+		return true;
+	/* who expects 100 and got an answer may or may not send the body */
+	if ((b->s.framing.expect_continue && !b->continue_sent) ||
+	    (b->s.framing.body == H1_LENGTH && b->body_left > DRAIN_MAX)) {
+		b->s.close_reason = "REQ_CLOSE";
+		return false;
+	}
+	while (!b->body_done) {
+		ssize_t n = conn_stream_read_body(&b->s, sink, sizeof sink);
+
+		if (n < 0)
+			return false;
+		total += (size_t)n;
+		if (total > DRAIN_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* --- the response ---------------------------------------------------- */
+
+static int
+send_wait(struct stream_block *b)
+{
+	struct conn *conn = b->conn;
+	nsec_t now = loop_now(conn->core->loop);
+	nsec_t deadline = now + NSEC_S(params->idle_send_timeout);
+
+	if (b->send_deadline == 0)
+		b->send_deadline = now + NSEC_S(params->send_timeout);
+	if (deadline > b->send_deadline)
+		deadline = b->send_deadline;
+	conn->src.ready &= (uint8_t)~SOURCE_WRITE;
+	switch (source_wait(&conn->src, SOURCE_WRITE, "client to take bytes",
+	    deadline)) {
+	case FIBER_WOKEN:
+		return 0;
+	case FIBER_TIMEOUT:
+		return stream_fail(&b->s, "TX_TIMEOUT");
+	case FIBER_CANCELED:
+		break;
+	}
+	return stream_fail(&b->s, "SHUTDOWN");
+}
+
+static int
+send_iov(struct stream_block *b, struct iovec *v, unsigned n, bool more)
+{
+	struct msghdr m = {.msg_iov = v, .msg_iovlen = n};
+	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+
+	while (m.msg_iovlen > 0) {
+		ssize_t k = sendmsg(b->conn->src.fd, &m, flags);
+
+		if (k < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno != EAGAIN)
+				return stream_fail(&b->s, "TX_ERROR");
+			if (send_wait(b) != 0)
+				return -1;
+			continue;
+		}
+		while (m.msg_iovlen > 0 &&
+		    (size_t)k >= m.msg_iov[0].iov_len) {
+			k -= (ssize_t)m.msg_iov[0].iov_len;
+			m.msg_iov++;
+			m.msg_iovlen--;
+		}
+		if (m.msg_iovlen > 0) {
+			m.msg_iov[0].iov_base =
+			    (char *)m.msg_iov[0].iov_base + k;
+			m.msg_iov[0].iov_len -= (size_t)k;
+		}
+	}
+	return 0;
+}
+
+static int
+conn_stream_interim(struct stream *s, unsigned status)
+{
+	struct stream_block *b = block_of(s);
+	char text[64];
+	struct iovec v = {text, 0};
+
+	if (s->http.version < 11 || b->head_done)
+		return 0;
+	if (status == 100)
+		b->continue_sent = true;
+	v.iov_len = (size_t)snprintf(text, sizeof text,
+	    "HTTP/1.1 %u %s\r\n\r\n", status, http_reason(status));
+	return send_iov(b, &v, 1, false);
+}
+
+/* Decides the framing of the response (RFC 9112 6.1, 6.3). */
+static void
+out_framing(struct stream_block *b, enum stream_body body, uint64_t len)
+{
+	switch (body) {
+	case STREAM_NO_BODY:
+		b->framing = OUT_NONE;
+		break;
+	case STREAM_LENGTH:
+		b->framing = OUT_LENGTH;
+		b->out_left = len;
+		break;
+	case STREAM_UNKNOWN:
+		if (b->s.http.version >= 11) {
+			b->framing = OUT_CHUNKED;
+		} else {
+			b->framing = OUT_CLOSE;
+			b->s.close = true;
+		}
+		break;
+	}
+}
+
+static int
+conn_stream_head(struct stream *s, const struct http *h, enum stream_body body,
+    uint64_t len, struct arena *mem)
+{
+	static const char close_field[] = "Connection: close\r\n";
+	static const char keep_field[] = "Connection: keep-alive\r\n";
+	static const char chunked_field[] = "Transfer-Encoding: chunked\r\n";
+	struct stream_block *b = block_of(s);
+	char *p;
+
+	out_framing(b, body, len);
+	/* a body that was not read makes the connection useless */
+	if (s->body_unread && s->framing.expect_continue && !b->continue_sent)
+		s->close = true;
+	b->out = arena_bytes(mem, http_response_size(h) + 64);
+	if (b->out == NULL)
+		return stream_fail(s, "OVERLOAD");
+	p = http_write_response(h, b->out) - 2; /* before the empty line */
+	if (b->framing == OUT_CHUNKED) {
+		memcpy(p, chunked_field, sizeof chunked_field - 1);
+		p += sizeof chunked_field - 1;
+	}
+	if (s->close) {
+		memcpy(p, close_field, sizeof close_field - 1);
+		p += sizeof close_field - 1;
+	} else if (s->http.version < 11) {
+		memcpy(p, keep_field, sizeof keep_field - 1);
+		p += sizeof keep_field - 1;
+	}
+	memcpy(p, "\r\n", 2);
+	b->out_len = (size_t)(p + 2 - b->out);
+	b->head_done = true;
+	s->head_sent = b->out_len;
+	return 0;
+}
+
+/* Writes what there is of the head, and frames; data may be empty. */
+static int
+out_write(struct stream_block *b, const void *data, size_t len,
+    const char *tail, size_t tail_len, bool more)
+{
+	char chunk[H1_CHUNK_HEAD_MAX];
+	struct iovec v[4];
+	unsigned n = 0;
+
+	if (b->out_len > 0)
+		v[n++] = (struct iovec){b->out, b->out_len};
+	b->out_len = 0;
+	if (len > 0) {
+		if (b->framing == OUT_CHUNKED)
+			v[n++] = (struct iovec){
+			    chunk, h1_chunk_begin(chunk, len)};
+		v[n++] = (struct iovec){(void *)data, len};
+	}
+	if (tail_len > 0)
+		v[n++] = (struct iovec){(void *)tail, tail_len};
+	return n > 0 ? send_iov(b, v, n, more) : 0;
+}
+
+/* No more than was promised ever leaves (RFC 9112 6.3). */
+static int
+out_account(struct stream_block *b, size_t len)
+{
+	if (b->framing == OUT_NONE)
+		return stream_fail(&b->s, "TX_ERROR");
+	if (b->framing == OUT_LENGTH) {
+		if (len > b->out_left)
+			return stream_fail(&b->s, "TX_ERROR");
+		b->out_left -= len;
+	}
+	b->s.body_sent += len;
+	return 0;
+}
+
+static int
+conn_stream_write(struct stream *s, const void *data, size_t len, bool more)
+{
+	struct stream_block *b = block_of(s);
+
+	if (s->failed)
+		return -1;
+	if (len == 0)
+		return 0;
+	if (out_account(b, len) != 0)
+		return -1;
+	if (b->framing == OUT_CHUNKED)
+		return out_write(b, data, len, "\r\n", 2, more);
+	return out_write(b, data, len, NULL, 0, more);
+}
+
+static int
+conn_stream_sendfile(struct stream *s, int fd, uint64_t offset, size_t len,
+    bool more)
+{
+	struct stream_block *b = block_of(s);
+	char chunk[H1_CHUNK_HEAD_MAX];
+	off_t at = (off_t)offset;
+
+	if (s->failed || out_account(b, len) != 0)
+		return -1;
+	if (b->framing == OUT_CHUNKED) {
+		if (out_write(b, NULL, 0, chunk, h1_chunk_begin(chunk, len),
+		    true) != 0)
+			return -1;
+		more = true;
+	} else if (out_write(b, NULL, 0, NULL, 0, true) != 0) {
+		return -1;
+	}
+	while (len > 0) {
+		ssize_t k = sendfile(b->conn->src.fd, fd, &at, len);
+
+		if (k > 0) {
+			len -= (size_t)k;
+			continue;
+		}
+		if (k == 0) /* the file is shorter than it was */
+			return stream_fail(s, "TX_ERROR");
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return stream_fail(s, "TX_ERROR");
+		if (send_wait(b) != 0)
+			return -1;
+	}
+	if (b->framing == OUT_CHUNKED)
+		return out_write(b, NULL, 0, "\r\n", 2, more);
+	return 0;
+}
+
+static int
+conn_stream_finish(struct stream *s)
+{
+	struct stream_block *b = block_of(s);
+
+	if (s->failed)
+		return -1;
+	if (b->framing == OUT_LENGTH && b->out_left > 0)
+		return stream_fail(s, "TX_ERROR");
+	if (b->framing == OUT_CHUNKED)
+		return out_write(b, NULL, 0, H1_CHUNK_LAST,
+		    sizeof H1_CHUNK_LAST - 1, false);
+	return out_write(b, NULL, 0, NULL, 0, false);
+}
+
+/*
+ * A response that was cut short ends in a reset or a plain close without
+ * what would complete it; never in a last chunk (RFC 9112 8).
+ */
+static void
+conn_stream_abort(struct stream *s)
+{
+	struct stream_block *b = block_of(s);
+
+	if (b->framing == OUT_CLOSE && b->head_done) {
+		/* closing is how this framing ends: it must be a reset */
+		struct linger l = {1, 0};
+
+		setsockopt(b->conn->src.fd, SOL_SOCKET, SO_LINGER, &l,
+		    sizeof l);
+	}
+	stream_fail(s, "TX_ERROR");
+}
+
+static struct source *
+conn_stream_raw(struct stream *s, struct str *pending)
+{
+	struct stream_block *b = block_of(s);
+
+	*pending = str_of(b->buf + b->body_at, b->conn->have - b->body_at);
+	s->close = true;
+	s->body_unread = false;
+	b->body_done = true;
+	return &b->conn->src;
+}
+
+const struct stream_ops conn_stream_ops = {
+	.read_body = conn_stream_read_body,
+	.interim = conn_stream_interim,
+	.head = conn_stream_head,
+	.write = conn_stream_write,
+	.sendfile = conn_stream_sendfile,
+	.finish = conn_stream_finish,
+	.abort = conn_stream_abort,
+	.raw = conn_stream_raw,
+};

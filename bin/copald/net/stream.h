@@ -1,0 +1,80 @@
+/*
+ * stream.h - one request and its response, whatever carries them.
+ *
+ * The request path sees this and nothing else of the network: an HTTP/1
+ * connection gives it one stream at a time, HTTP/2 many.  A stream comes with
+ * its request head parsed, and with memory for the request.
+ *
+ *	head_received -> (read_body)* -> (interim)* -> head -> (write | sendfile)*
+ *	              -> finish | abort
+ *
+ * Operations return 0 (or a count), or -1: the client is gone or too slow,
+ * the stream must be aborted.  They park the fiber until the client takes the
+ * bytes, for at most idle_send_timeout without progress and send_timeout in
+ * all.
+ */
+#ifndef COPAL_STREAM_H
+#define COPAL_STREAM_H
+
+#include "arena.h"
+#include "http1.h"
+#include "loop.h"
+#include "sock.h"
+
+struct core;
+struct stream;
+struct listener;
+
+enum stream_body {
+	STREAM_NO_BODY,  /* the head is all (HEAD, 204, 304) */
+	STREAM_LENGTH,   /* len bytes will follow */
+	STREAM_UNKNOWN,  /* until finish */
+};
+
+struct stream_ops {
+	/* The next bytes of the request's body: > 0, 0: its end, -1 */
+	ssize_t (*read_body)(struct stream *, void *buf, size_t len) WAITS;
+	/* 100, 103: at once */
+	int (*interim)(struct stream *, unsigned status) WAITS;
+	/*
+	 * The response's head; framing fields are added here.  It is sent
+	 * with the first bytes of the body, or by finish.  mem: for the bytes,
+	 * until the stream is finished.
+	 */
+	int (*head)(struct stream *, const struct http *, enum stream_body,
+	    uint64_t len, struct arena *mem);
+	/* more: there is more to come at once (MSG_MORE) */
+	int (*write)(struct stream *, const void *, size_t, bool more) WAITS;
+	int (*sendfile)(struct stream *, int fd, uint64_t offset, size_t,
+	    bool more) WAITS;
+	int (*finish)(struct stream *) WAITS;
+	/* The response can't be completed: the client must see that. */
+	void (*abort)(struct stream *);
+	/*
+	 * For pipe: the bare connection, and bytes received after the head.
+	 * The stream is finished with finish or abort, and closes. NULL: can't.
+	 */
+	struct source *(*raw)(struct stream *, struct str *pending);
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	struct core *core;
+	struct http http;            /* the request; fields in its own memory */
+	struct h1_framing framing;   /* of the request's body */
+	struct str head;             /* as received */
+	void *mem;                   /* for the request path */
+	size_t mem_len;
+	uint64_t sess_xid;
+	double t_first;              /* wall clock: first byte of the head */
+	const struct addr *peer, *local;
+	const struct listener *listener;
+	bool close;                  /* no other request after this one */
+	bool failed;                 /* an operation returned -1 */
+	bool body_unread;            /* the request's body is not all read */
+	uint64_t body_received;
+	uint64_t head_sent, body_sent; /* bytes */
+	const char *close_reason;    /* for the log */
+};
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * worker.c - the worker process: its stores, its cores, and its first
+ * thread, which does what the manager says.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ban.h"
+#include "core.h"
+#include "counters.h"
+#include "panic.h"
+#include "params.h"
+#include "ctx.h"
+#include "program.h"
+#include "stevedore.h"
+#include "stream.h"
+#include "request.h"
+#include "worker_cli.h"
+
+static const struct worker_config *cfg;
+static char store_error[512];
+static volatile sig_atomic_t terminated;
+static double started_at;
+
+/* --- a core's own second ---------------------------------------------------- */
+
+struct core_gauges {
+	struct timer timer;
+	struct core *core;
+};
+
+static void
+core_second(struct timer *t)
+{
+	struct core_gauges *g = (struct core_gauges *)t;
+
+	counters_mine->v[CNT_n_fiber] = fiber_count();
+	timer_set(g->core->loop, t, loop_now(g->core->loop) + NSEC_S(1));
+}
+
+static void
+core_started(struct core *c)
+{
+	static struct core_gauges *gauges;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	panic_thread();
+	program_bind_core(c->index);
+	pthread_mutex_lock(&lock);
+	if (gauges == NULL)
+		gauges = calloc(core_count(), sizeof *gauges);
+	pthread_mutex_unlock(&lock);
+	if (gauges == NULL)
+		return;
+	gauges[c->index].timer.fn = core_second;
+	gauges[c->index].core = c;
+	core_second(&gauges[c->index].timer);
+}
+
+/* --- the first thread -------------------------------------------------------- */
+
+static void
+store_gauges(void)
+{
+	struct store_stats sum = {0}, st;
+
+	for (unsigned i = 0; i < stevedore_count(); i++) {
+		if (stevedore_at(i)->store == NULL)
+			continue;
+		store_stats(stevedore_at(i)->store, &st);
+		sum.puts += st.puts;
+		sum.put_bytes += st.put_bytes;
+		sum.dropped += st.dropped;
+		sum.evicted += st.evicted;
+		sum.corrupt += st.corrupt;
+		sum.commits += st.commits;
+	}
+	counters_mine->v[CNT_store_puts] = (int64_t)sum.puts;
+	counters_mine->v[CNT_store_put_bytes] = (int64_t)sum.put_bytes;
+	counters_mine->v[CNT_store_dropped] = (int64_t)sum.dropped;
+	counters_mine->v[CNT_store_evicted] = (int64_t)sum.evicted;
+	counters_mine->v[CNT_store_corrupt] = (int64_t)sum.corrupt;
+	counters_mine->v[CNT_store_commits] = (int64_t)sum.commits;
+}
+
+static void
+count_program(void *priv, const struct program_info *i)
+{
+	(void)i;
+	++*(int64_t *)priv;
+}
+
+static void
+second(void)
+{
+	int64_t programs = 0;
+
+	program_reap();
+	program_list(count_program, &programs);
+	counters_mine->v[CNT_n_vcl] = programs;
+	counters_mine->v[CNT_uptime] = (int64_t)(clock_wall() - started_at);
+	store_gauges();
+}
+
+static void
+on_sigterm(int sig)
+{
+	(void)sig;
+	terminated = 1;
+}
+
+static void __attribute__((noreturn))
+stop(struct cli_answer *out)
+{
+	cores_stop(NSEC_S(params->shutdown_timeout));
+	program_shutdown();
+	stevedores_close();
+	if (out != NULL)
+		cli_send_answer(cfg->cli_fd, out, 1000);
+	exit(0);
+}
+
+/* Stores were opened before; what went wrong is said where it is asked for. */
+static void
+start(struct cli_answer *out)
+{
+	if (store_error[0] != '\0') {
+		cli_fail(out, CLI_CANT, "%s", store_error);
+		return;
+	}
+	cores_accept(cfg->listener, cfg->listener_n);
+}
+
+static void
+answer(const struct cli_words *w)
+{
+	struct cli_answer out;
+
+	cli_answer_init(&out);
+	switch (worker_command(w, &out)) {
+	case WORKER_GOES_ON:
+		break;
+	case WORKER_STARTS:
+		start(&out);
+		break;
+	case WORKER_STOPS:
+		stop(&out);
+	}
+	if (cli_send_answer(cfg->cli_fd, &out, -1) != 0)
+		stop(NULL);
+	cli_answer_free(&out);
+}
+
+static void __attribute__((noreturn))
+serve_manager(void)
+{
+	struct cli_input in;
+
+	cli_input_init(&in, CLI_COMMAND_MAX);
+	for (;;) {
+		struct pollfd p = {.fd = cfg->cli_fd, .events = POLLIN};
+		struct cli_words w;
+		char buf[65536];
+		ssize_t n;
+		int r = poll(&p, 1, 1000);
+
+		if (terminated)
+			stop(NULL);
+		second();
+		if (r <= 0)
+			continue;
+		n = read(cfg->cli_fd, buf, sizeof buf);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0 || !cli_input_add(&in, buf, (size_t)n))
+			stop(NULL);
+		while (cli_input_next(&in, &w)) {
+			answer(&w);
+			cli_words_free(&w);
+		}
+	}
+}
+
+static void
+open_stores(void)
+{
+	if (stevedores_open(cfg, store_error, sizeof store_error) == 0)
+		bans_load(store_error, sizeof store_error);
+}
+
+void
+worker_main(const struct worker_config *config)
+{
+	struct sigaction sa = {.sa_handler = on_sigterm};
+
+	cfg = config;
+	started_at = clock_wall();
+	panic_install(cfg->panic);
+	sigaction(SIGTERM, &sa, NULL);
+	counters_clear(cfg->counters);
+	counters_bind(cfg->counters, 0);
+	if (program_init(cfg->cores) != 0) {
+		fprintf(stderr, "copald: no memory for programs\n");
+		exit(1);
+	}
+	vcl_set_identity(cfg->identity);
+	if (cores_start(cfg->cores, cfg->workdir, cfg->counters, request_serve,
+	    core_started) != 0) {
+		fprintf(stderr, "copald: cores: %s\n", strerror(errno));
+		exit(1);
+	}
+	open_stores();
+	serve_manager();
+}
