@@ -36,7 +36,7 @@ IDLE_CONNECTION_MAX = 1024      # bytes
 def cpu(points, scen, point, peer):
     """median microseconds a request; None: not measured"""
     v = [p["cpu_us"] for p in points
-         if p["scen"] == scen and p["point"] == point and p["peer"] == peer]
+         if p["scen"] == scen and p.get("point") == point and p["peer"] == peer]
     return statistics.median(v) if v else None
 
 
@@ -72,7 +72,7 @@ def overview(points):
     for scen, point, label in rows:
         line = f"{label:18}"
         for n in names:
-            v = [p for p in points if (p["scen"], p["point"], p["peer"])
+            v = [p for p in points if (p["scen"], p.get("point"), p["peer"])
                  == (scen, point, n)]
             if not v:
                 line += f"{'-':>24}"
