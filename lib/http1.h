@@ -113,7 +113,7 @@ struct h1_chunked {
 enum h1_chunk_result {
 	H1_CHUNK_DATA, /* go on calling with what is left of in */
 	H1_CHUNK_MORE, /* in is used up */
-	H1_CHUNK_END,  /* the last chunk and the trailer section were consumed */
+	H1_CHUNK_END,  /* the last chunk and the trailers were consumed */
 	H1_CHUNK_BAD,
 };
 

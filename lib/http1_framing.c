@@ -257,7 +257,8 @@ check_host(const struct http *h, const struct facts *facts, const char **why)
 			return H1_OK;
 		return bad(why, "no Host");
 	}
-	if (!is_authority(facts->host, &named, &port) || (facts->host.len > 0 && !named))
+	if (!is_authority(facts->host, &named, &port) ||
+	    (facts->host.len > 0 && !named))
 		return bad(why, "bad Host");
 	return H1_OK;
 }
@@ -375,8 +376,10 @@ h1_parse_response(struct http *h, struct h1_framing *framing,
 	framing->upgrade =
 	    facts.upgrade && facts.has_upgrade && h->version > 10;
 	if (h->status < 200 || h->status == 204) {
-		/* They never have a body; one that announces a body may send
-		 * it all the same, and it would be read as the next response. */
+		/*
+		 * They never have a body; one that announces a body may send
+		 * it all the same, and it would be read as the next response.
+		 */
 		if (framing->body == H1_CHUNKED || framing->length > 0)
 			framing->keep_alive = false;
 		framing->body = H1_NONE;

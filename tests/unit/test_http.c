@@ -64,9 +64,10 @@ all(void)
 static void
 test_known_names(void)
 {
-	static const char *const other[] = {"", "X", "Hos", "Hostt", "H", "Hose",
-	    "Accept-Encodinh", "Content-Typ\xe5", "\x14\x45", "Content\x0dType",
-	    "Content Type", "Content_Type", "HTTP\x12-Settings", "Aga", "T\x05",
+	static const char *const other[] = {"", "X", "Hos", "Hostt", "H",
+	    "Hose", "Accept-Encodinh", "Content-Typ\xe5", "\x14\x45",
+	    "Content\x0dType", "Content Type", "Content_Type",
+	    "HTTP\x12-Settings", "Aga", "T\x05",
 	    "Proxy-Authentication-Info-And-More", "@ost"};
 	char upper[64], lower[64];
 
