@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "counters.h"
-#include "metrics.h"
+#include "metrics_text.h"
 #include "workdir.h"
 
 static char dir[64];
@@ -87,7 +87,7 @@ static void
 test_metrics(void)
 {
 	struct counters_map *w = counters_create(dir, 2);
-	size_t room = metrics_room(), n;
+	size_t room = metrics_text_room(), n;
 	char *text = malloc(room);
 	char small[64];
 
@@ -96,7 +96,7 @@ test_metrics(void)
 	counters_clear(w);
 	counters_bind(w, 1);
 	COUNT_ADD(cache_hit, INT64_MAX);
-	n = metrics_write(w, text, room);
+	n = metrics_text_write(w, text, room);
 	CU_ASSERT_TRUE(n < room);
 	CU_ASSERT_EQUAL(n, strlen(text));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text,
@@ -106,9 +106,9 @@ test_metrics(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "# TYPE copal_uptime gauge\n"
 					    "copal_uptime 0\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "copal_up 1\n"));
-	CU_ASSERT_EQUAL(metrics_write(w, small, sizeof small), n);
+	CU_ASSERT_EQUAL(metrics_text_write(w, small, sizeof small), n);
 	CU_ASSERT_EQUAL(strlen(small), sizeof small - 1);
-	metrics_write(NULL, text, room);
+	metrics_text_write(NULL, text, room);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "copal_up 0\n"));
 	free(text);
 	counters_close(&w);

@@ -1,8 +1,8 @@
 /*
- * metrics.h - the counters in Prometheus' text format, version 0.0.4.
+ * metrics_text.h - the counters in Prometheus' text format, version 0.0.4.
  */
-#ifndef COPAL_METRICS_H
-#define COPAL_METRICS_H
+#ifndef COPAL_METRICS_TEXT_H
+#define COPAL_METRICS_TEXT_H
 
 #include <stddef.h>
 
@@ -16,9 +16,9 @@
  * NULL (then nothing else).  The length of the whole text; when that is
  * not below len, it was cut (as snprintf).
  */
-size_t metrics_write(const struct counters_map *m, char *out, size_t len);
+size_t metrics_text_write(const struct counters_map *m, char *out, size_t len);
 
 /* Room for the text of every counter. */
-size_t metrics_room(void);
+size_t metrics_text_room(void);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * metrics.c - the counters in Prometheus' text format.
+ * metrics_text.c - the counters in Prometheus' text format.
  */
-#include "metrics.h"
+#include "metrics_text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -42,7 +42,7 @@ print_help(struct out *o, const char *s)
 }
 
 size_t
-metrics_write(const struct counters_map *m, char *buf, size_t len)
+metrics_text_write(const struct counters_map *m, char *buf, size_t len)
 {
 	struct out o = {buf, 0, len};
 
@@ -64,7 +64,7 @@ metrics_write(const struct counters_map *m, char *buf, size_t len)
 }
 
 size_t
-metrics_room(void)
+metrics_text_room(void)
 {
 	size_t n = 256;
 
