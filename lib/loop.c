@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -48,6 +49,11 @@ struct loop {
 	_Alignas(64) _Atomic(struct mail *) mail; /* newest first */
 	atomic_bool asleep;
 	atomic_bool stop;
+	/*
+	 * Threads inside loop_post() and loop_stop(): the loop may handle the
+	 * mail, end and be freed before they have looked at `asleep`.
+	 */
+	atomic_uint visitors;
 };
 
 /* All there are, for copal-gdb.py. */
@@ -99,6 +105,8 @@ loop_free(struct loop **lp)
 	fibers_cancel(&l->fibers);
 	while (l->fibers.live_n > 0)
 		loop_turn(l, NSEC_NEVER);
+	while (atomic_load(&l->visitors) > 0)
+		sched_yield();
 	loop_enter(before == l ? NULL : before);
 	pthread_mutex_lock(&loops_lock);
 	for (at = &loops; *at != l; at = &(*at)->next)
@@ -209,21 +217,26 @@ ring_bell(struct loop *l)
 void
 loop_post(struct loop *l, struct mail *m)
 {
-	struct mail *newest = atomic_load(&l->mail);
+	struct mail *newest;
 
+	atomic_fetch_add(&l->visitors, 1);
+	newest = atomic_load(&l->mail);
 	do
 		m->next = newest;
 	while (!atomic_compare_exchange_weak(&l->mail, &newest, m));
 	/* m may be gone from here on */
 	if (atomic_load(&l->asleep) && atomic_exchange(&l->asleep, false))
 		ring_bell(l);
+	atomic_fetch_sub(&l->visitors, 1);
 }
 
 void
 loop_stop(struct loop *l)
 {
+	atomic_fetch_add(&l->visitors, 1);
 	atomic_store(&l->stop, true);
 	ring_bell(l);
+	atomic_fetch_sub(&l->visitors, 1);
 }
 
 void

@@ -66,8 +66,8 @@ struct mail {
 struct loop *loop_new(void); /* NULL: errno */
 /*
  * Cancels every fiber, waits until all have returned, frees.  On the thread
- * that ran the loop, outside of loop_run().  No other thread may wake, post
- * or stop from here on.
+ * that ran the loop, outside of loop_run().  No other thread may begin to
+ * wake, post or stop from here on.
  */
 void loop_free(struct loop **);
 /*

@@ -385,6 +385,7 @@ child_status(fiber_fn *fn)
 		loop = loop_new();
 		loop_enter(loop);
 		fiber_start(fn, &result, "child");
+		loop_free(&loop);
 		_exit(0);
 	}
 	CU_ASSERT_FATAL(pid > 0);
