@@ -94,7 +94,7 @@ upstream_send_body(struct upstream *u, const void *p, size_t len,
     bool chunked)
 {
 	char head[H1_CHUNK_HEAD_MAX];
-	struct iovec v[3] = {{head, 0}, {(void *)p, len}, {"\r\n", 0}};
+	struct iovec v[3] = {{head, 0}, {(void *)p, len}, {(void *)"\r\n", 0}};
 
 	if (len == 0)
 		return UP_OK;
@@ -109,7 +109,7 @@ upstream_send_body(struct upstream *u, const void *p, size_t len,
 enum upstream_error
 upstream_send_end(struct upstream *u, bool chunked)
 {
-	struct iovec v = {H1_CHUNK_LAST, sizeof H1_CHUNK_LAST - 1};
+	struct iovec v = {(void *)H1_CHUNK_LAST, sizeof H1_CHUNK_LAST - 1};
 
 	return chunked ? send_all(u, &v, 1) : UP_OK;
 }
