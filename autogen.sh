@@ -18,6 +18,7 @@ BUILD_PACKAGES="autoconf automake gcc libc6-dev make pkg-config libedit-dev
 	liblmdb-dev libncurses-dev libpcre2-dev libssl-dev libxxhash-dev"
 RUN_PACKAGES="python3"
 CHECK_PACKAGES="curl libcunit1-dev python3 python3-pytest"
+CLANG_PACKAGES="clang libclang-rt-dev" # for CC=clang and --enable-fuzz
 
 mkdir -p build
 log=$PWD/build/autogen.log
@@ -178,8 +179,10 @@ run() {
 # KINDS="unit scenario" leaves out the others.
 check() {
 	need $BUILD_PACKAGES $CHECK_PACKAGES
+	case "$*" in *CC=clang*) need $CLANG_PACKAGES ;; esac
 	need_varnishtest
-	out=out$(printf %s "$*" | tr -cs 'a-z0-9=,\n' -)
+	out=out$(printf ' %s' "$@" | sed 's/--enable-//g; s/--with-//g' |
+		tr -cs 'A-Za-z0-9=,' - | sed 's/-$//')
 	build "$out" "$@"
 	quietly "Building the tests" make -C "build/$out" -j"$(nproc)" \
 		check-programs
