@@ -12,10 +12,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef COPAL_VCL_ABI_H /* which has to stand alone, and has it too */
 struct str {
 	const char *p;
 	size_t len;
 };
+#endif
 
 #define STR(literal)    ((struct str){"" literal, sizeof(literal) - 1})
 #define STR_NULL        ((struct str){NULL, 0})

@@ -1,0 +1,106 @@
+/*
+ * program.h - loaded VCL programs: which one runs, who still uses which.
+ *
+ *   load --> AVAILABLE --use--> ACTIVE --use another--> AVAILABLE
+ *                 \------------ discard ---> DISCARDED --last request--> gone
+ *
+ * A request takes a reference to the active program when it begins and drops
+ * it when it ends; a fetch that outlives its request has its own.  That
+ * costs two plain additions in memory of the core: nothing is shared
+ * between cores but the pointer to the active program.  A program that was
+ * discarded is closed by program_reap() when all cores together have dropped
+ * as many references as they took.
+ *
+ * Everything but program_ref_active, program_ref, program_unref, program_call
+ * and the plain getters is for one thread, the worker's CLI thread.
+ */
+#ifndef COPAL_PROGRAM_H
+#define COPAL_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "str.h"
+#include "vcl_abi.h"
+
+struct program;
+
+enum { PROGRAM_NAME_MAX = 128 };
+
+enum program_state {
+	PROGRAM_AVAILABLE,
+	PROGRAM_ACTIVE,
+	PROGRAM_DISCARDED, /* waits for its last request */
+};
+
+/* --- administration: the CLI thread --------------------------------- */
+
+/*
+ * Before anything else; cores: how many threads will call
+ * program_bind_core().  0, or -1 if there is no memory.
+ */
+int program_init(unsigned cores);
+/* No request runs any more: discards and closes every program (vcl_fini). */
+void program_shutdown(void);
+
+/*
+ * Loads so_path: symbols, version of the ABI, regexes, ACLs (names are
+ * resolved: may block in DNS), header ids, backends, vcl_init.  On any
+ * failure everything is undone, err has a text for the administrator
+ * and NULL is returned.  The caller holds no reference.
+ */
+struct program *program_load(const char *name, const char *so_path, char *err,
+    size_t err_len);
+struct program *program_find(const char *name); /* NULL: no such */
+/* New requests run p. */
+void program_use(struct program *p);
+/*
+ * p is found no more, and closed when its last request has left.  false:
+ * it is the active one, which stays.
+ */
+bool program_discard(struct program *p, char *err, size_t err_len);
+/*
+ * Closes discarded programs without users; to be called now and then (a
+ * second) and after program_discard.  How many still wait.
+ */
+unsigned program_reap(void);
+
+struct program_info {
+	const char *name;
+	enum program_state state;
+	uint64_t refs;      /* requests and fetches that run it */
+	const char *temper; /* "auto", "warm" or "cold", as vcl.state says */
+};
+/* Every program, oldest first, discarded ones that wait included. */
+void program_list(void (*fn)(void *priv, const struct program_info *),
+    void *priv);
+/* state: "auto", "warm", "cold"; false: no such state, or p is active and
+ * would go cold */
+bool program_set_temper(struct program *p, const char *state, char *err,
+    size_t err_len);
+
+/* --- use: any core --------------------------------------------------- */
+
+/* This thread is core number core (from 0); once, before its first request. */
+void program_bind_core(unsigned core);
+/* The active program with a reference; NULL: none was ever used. */
+struct program *program_ref_active(void);
+/* p has a reference already. */
+struct program *program_ref(struct program *p);
+/* Leaves NULL; the reference may have been taken on another core. */
+void program_unref(struct program **p);
+
+/*
+ * Runs a sub; ctx->program is the program.  Logs VCL_call and VCL_return.
+ * VCL_RET_FAIL if anything in it failed; the caller finds the arguments
+ * of the verdict in ctx (synth_status, synth_reason, pass_ttl, ...).
+ */
+enum vcl_ret program_call(struct vcl_ctx *ctx, enum vcl_sub_id);
+
+const char *program_name(const struct program *);
+/* The backend called default, or the first; NULL: none. */
+struct backend *program_default_backend(const struct program *);
+const struct vcl_program_info *program_info_of(const struct program *);
+
+#endif

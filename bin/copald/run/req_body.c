@@ -1,0 +1,141 @@
+/*
+ * req_body.c - a request body that is kept, to be sent more than once.
+ *
+ * It is put in front of the stream's own read_body: who reads the body need
+ * not know.  The stream has its own operations again when the transaction
+ * ends.
+ */
+#include <stdlib.h>
+
+#include "req_body.h"
+#include "request.h"
+#include "stream.h"
+
+enum { FIRST_ROOM = 16384 };
+
+struct kept_body {
+	struct stream_ops ops; /* first: s->ops points here */
+	const struct stream_ops *net;
+	struct stream *stream;
+	char *bytes;
+	size_t len, cap, at;
+	bool failed;
+};
+
+static ssize_t
+read_kept(struct stream *s, void *buf, size_t len)
+{
+	struct kept_body *k = (struct kept_body *)(uintptr_t)s->ops;
+
+	if (k->failed)
+		return -1;
+	if (len > k->len - k->at)
+		len = k->len - k->at;
+	if (len != 0)
+		memcpy(buf, k->bytes + k->at, len);
+	k->at += len;
+	return (ssize_t)len;
+}
+
+static struct kept_body *
+kept_by(const struct stream *s)
+{
+	return s->ops != NULL && s->ops->read_body == read_kept
+	    ? (struct kept_body *)(uintptr_t)s->ops : NULL;
+}
+
+static void
+free_kept(void *p)
+{
+	struct kept_body *k = p;
+
+	k->stream->ops = k->net;
+	free(k->bytes);
+	free(k);
+}
+
+static bool
+make_room(struct kept_body *k, size_t max)
+{
+	size_t cap = k->cap == 0 ? FIRST_ROOM : 2 * k->cap;
+	char *p;
+
+	/* one more, to see that there is more */
+	if (cap > max + 1)
+		cap = max + 1;
+	p = realloc(k->bytes, cap);
+	if (p == NULL)
+		return false;
+	k->bytes = p;
+	k->cap = cap;
+	return true;
+}
+
+/* All of it, and not more than max? */
+static bool
+read_all(struct kept_body *k, size_t max)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (k->len == k->cap && !make_room(k, max))
+			return false;
+		n = k->net->read_body(k->stream, k->bytes + k->len,
+		    k->cap - k->len);
+		if (n <= 0)
+			return n == 0;
+		k->len += (size_t)n;
+		if (k->len > max)
+			return false;
+	}
+}
+
+bool
+req_body_keep(struct vcl_ctx *ctx, int64_t max)
+{
+	struct request *req = ctx->req;
+	struct stream *s = req->stream;
+	struct vmod_priv *priv;
+	struct kept_body *k;
+
+	if (max < 0) {
+		vcl_fail(ctx, "std.cache_req_body(): a size can't be "
+		    "negative");
+		return false;
+	}
+	if (req->framing.body == H1_NONE)
+		return true;
+	k = kept_by(s);
+	if (k != NULL) /* after a restart */
+		return !k->failed && k->len <= (uint64_t)max;
+	if (req->framing.body == H1_LENGTH &&
+	    req->framing.length > (uint64_t)max)
+		return false;
+	priv = vrt_priv_task(ctx, "req_body");
+	if (priv == NULL)
+		return false;
+	k = calloc(1, sizeof *k);
+	if (k == NULL) {
+		vcl_fail(ctx, "Out of memory (std.cache_req_body)");
+		return false;
+	}
+	k->ops = *s->ops;
+	k->ops.read_body = read_kept;
+	k->net = s->ops;
+	k->stream = s;
+	priv->p = k;
+	priv->free = free_kept;
+	k->failed = !read_all(k, (size_t)max);
+	s->ops = &k->ops;
+	req->buffered = !k->failed;
+	return req->buffered;
+}
+
+void
+req_body_rewind(struct stream *s)
+{
+	struct kept_body *k = kept_by(s);
+
+	if (k != NULL)
+		k->at = 0;
+}

@@ -1,0 +1,22 @@
+/*
+ * req_body.h - a request body that is kept, to be sent more than once.
+ */
+#ifndef COPAL_REQ_BODY_H
+#define COPAL_REQ_BODY_H
+
+#include "ctx.h"
+#include "fiber.h"
+
+struct stream;
+
+/*
+ * Reads the whole body of ctx->req, if it has at most max bytes, and has the
+ * stream give it anew from its beginning for each fetch.  true: it is kept,
+ * or there is none.  false: it is larger, or the client did not send it
+ * all; if a part of it was read, it can't be sent at all then.
+ */
+bool req_body_keep(struct vcl_ctx *ctx, int64_t max) WAITS;
+/* A fetch begins: the body is to be read from its beginning. */
+void req_body_rewind(struct stream *);
+
+#endif

@@ -1,0 +1,286 @@
+/*
+ * var_object.c - obj.*, obj_stale.* and resp.*: what is stored, what is sent.
+ */
+#include "fetch.h"
+#include "request.h"
+#include "stevedore.h"
+#include "vrt_head.h"
+
+/* ---- obj: there is one in vcl_hit, and mostly in vcl_deliver ---- */
+
+static const struct object *
+obj_of(const struct vcl_ctx *ctx)
+{
+	return ctx->req->obj;
+}
+
+static double
+load(const _Atomic double *d)
+{
+	return atomic_load_explicit((_Atomic double *)d, memory_order_relaxed);
+}
+
+static VCL_DURATION
+age_of(const struct vcl_ctx *ctx, const struct object *o)
+{
+	return o != NULL ? object_age(o, ctx->now) : 0;
+}
+
+static VCL_DURATION
+ttl_of(const struct vcl_ctx *ctx, const struct object *o)
+{
+	return o != NULL ? object_ttl_left(o, ctx->now) : 0;
+}
+
+static VCL_DURATION
+grace_of(const struct object *o)
+{
+	return o != NULL ? load(&o->grace) : 0;
+}
+
+static VCL_DURATION
+keep_of(const struct object *o)
+{
+	return o != NULL ? load(&o->keep) : 0;
+}
+
+VCL_DURATION
+vrt_r_obj_age(struct vcl_ctx *ctx)
+{
+	return age_of(ctx, obj_of(ctx));
+}
+
+/* Objects are stored as they came: none was parsed for ESI. */
+VCL_BOOL
+vrt_r_obj_can_esi(struct vcl_ctx *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+VCL_DURATION
+vrt_r_obj_grace(struct vcl_ctx *ctx)
+{
+	return grace_of(obj_of(ctx));
+}
+
+VCL_INT
+vrt_r_obj_hits(struct vcl_ctx *ctx)
+{
+	const struct object *o = obj_of(ctx);
+
+	if (o == NULL || !ctx->req->is_hit)
+		return 0;
+	return (VCL_INT)atomic_load_explicit((_Atomic uint64_t *)&o->hits,
+	    memory_order_relaxed);
+}
+
+VCL_DURATION
+vrt_r_obj_keep(struct vcl_ctx *ctx)
+{
+	return keep_of(obj_of(ctx));
+}
+
+VCL_STRING
+vrt_r_obj_proto(struct vcl_ctx *ctx)
+{
+	return vcl_proto(ctx->http[VCL_HTTP_OBJ]);
+}
+
+VCL_STRING
+vrt_r_obj_reason(struct vcl_ctx *ctx)
+{
+	const struct http *h = ctx->http[VCL_HTTP_OBJ];
+
+	return h != NULL ? h->reason : STR_NULL;
+}
+
+VCL_INT
+vrt_r_obj_status(struct vcl_ctx *ctx)
+{
+	const struct http *h = ctx->http[VCL_HTTP_OBJ];
+
+	return h != NULL ? h->status : 0;
+}
+
+VCL_STEVEDORE
+vrt_r_obj_storage(struct vcl_ctx *ctx)
+{
+	const struct object *o = obj_of(ctx);
+
+	return o != NULL ? (VCL_STEVEDORE)(const void *)o->stevedore : NULL;
+}
+
+VCL_TIME
+vrt_r_obj_time(struct vcl_ctx *ctx)
+{
+	const struct object *o = obj_of(ctx);
+
+	return o != NULL ? load(&o->t_origin) : ctx->now;
+}
+
+VCL_DURATION
+vrt_r_obj_ttl(struct vcl_ctx *ctx)
+{
+	return ttl_of(ctx, obj_of(ctx));
+}
+
+VCL_BOOL
+vrt_r_obj_uncacheable(struct vcl_ctx *ctx)
+{
+	const struct object *o = obj_of(ctx);
+
+	return o != NULL &&
+	    object_is(o, OBJ_PRIVATE | OBJ_HITMISS | OBJ_HITPASS);
+}
+
+/* ---- obj_stale: in vcl_backend_refresh ---- */
+
+VCL_DURATION
+vrt_r_obj_stale_age(struct vcl_ctx *ctx)
+{
+	return age_of(ctx, ctx->fetch->stale);
+}
+
+VCL_DURATION
+vrt_r_obj_stale_grace(struct vcl_ctx *ctx)
+{
+	return grace_of(ctx->fetch->stale);
+}
+
+VCL_INT
+vrt_r_obj_stale_hits(struct vcl_ctx *ctx)
+{
+	struct object *o = ctx->fetch->stale;
+
+	return o != NULL ? (VCL_INT)atomic_load_explicit(&o->hits,
+	    memory_order_relaxed) : 0;
+}
+
+VCL_DURATION
+vrt_r_obj_stale_keep(struct vcl_ctx *ctx)
+{
+	return keep_of(ctx->fetch->stale);
+}
+
+VCL_STRING
+vrt_r_obj_stale_proto(struct vcl_ctx *ctx)
+{
+	return vcl_proto(ctx->http[VCL_HTTP_OBJ_STALE]);
+}
+
+VCL_STRING
+vrt_r_obj_stale_reason(struct vcl_ctx *ctx)
+{
+	const struct http *h = ctx->http[VCL_HTTP_OBJ_STALE];
+
+	return h != NULL ? h->reason : STR_NULL;
+}
+
+VCL_INT
+vrt_r_obj_stale_status(struct vcl_ctx *ctx)
+{
+	const struct http *h = ctx->http[VCL_HTTP_OBJ_STALE];
+
+	return h != NULL ? h->status : 0;
+}
+
+VCL_DURATION
+vrt_r_obj_stale_ttl(struct vcl_ctx *ctx)
+{
+	return ttl_of(ctx, ctx->fetch->stale);
+}
+
+/* ---- resp ---- */
+
+void
+vrt_w_resp_body(struct vcl_ctx *ctx, bool append, VCL_STRING s)
+{
+	if (!append)
+		ctx->body.len = 0;
+	vcl_buf_append(ctx, &ctx->body, s, "resp.body");
+}
+
+VCL_BOOL
+vrt_r_resp_do_esi(struct vcl_ctx *ctx)
+{
+	return ctx->req->do_esi;
+}
+
+void
+vrt_w_resp_do_esi(struct vcl_ctx *ctx, VCL_BOOL b)
+{
+	if (ctx->filters.p != NULL)
+		vcl_fail(ctx, "resp.do_esi can't be set after resp.filters");
+	else
+		ctx->req->do_esi = b;
+}
+
+VCL_STRING
+vrt_r_resp_filters(struct vcl_ctx *ctx)
+{
+	if (ctx->filters.p != NULL)
+		return ctx->filters;
+	return ctx->req->do_esi ? STR("esi") : STR("");
+}
+
+void
+vrt_w_resp_filters(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	s = vcl_keep(ctx, str_trim(s), "resp.filters");
+	if (s.p == NULL)
+		return;
+	ctx->filters = s;
+	ctx->req->filters_off = s.len == 0;
+}
+
+VCL_BOOL
+vrt_r_resp_is_streaming(struct vcl_ctx *ctx)
+{
+	const struct object *o = obj_of(ctx);
+
+	return o != NULL && atomic_load_explicit((_Atomic int *)&o->body.state,
+	    memory_order_acquire) == BODY_GROWING;
+}
+
+VCL_STRING
+vrt_r_resp_proto(struct vcl_ctx *ctx)
+{
+	return vcl_proto(ctx->http[VCL_HTTP_RESP]);
+}
+
+void
+vrt_w_resp_proto(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	vcl_set_proto(ctx, VCL_HTTP_RESP, s);
+}
+
+VCL_STRING
+vrt_r_resp_reason(struct vcl_ctx *ctx)
+{
+	return ctx->http[VCL_HTTP_RESP]->reason;
+}
+
+void
+vrt_w_resp_reason(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	vcl_set_reason(ctx, VCL_HTTP_RESP, s);
+}
+
+VCL_INT
+vrt_r_resp_status(struct vcl_ctx *ctx)
+{
+	return ctx->http[VCL_HTTP_RESP]->status;
+}
+
+void
+vrt_w_resp_status(struct vcl_ctx *ctx, VCL_INT status)
+{
+	vcl_set_status(ctx, VCL_HTTP_RESP, status);
+}
+
+VCL_TIME
+vrt_r_resp_time(struct vcl_ctx *ctx)
+{
+	return ctx->now;
+}

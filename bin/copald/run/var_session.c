@@ -1,0 +1,176 @@
+/*
+ * var_session.c - client.*, server.*, remote.*, local.*, sess.* and now.
+ *
+ * A fetch outlives its request, so it has what it needs of the session
+ * itself.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fetch.h"
+#include "params.h"
+#include "request.h"
+#include "stream.h"
+#include "vrt.h"
+#include "worker.h"
+
+static char identity[256];
+
+/* What a unix socket's ends count as. */
+static const struct addr no_addr = {
+	.len = sizeof(struct sockaddr_in),
+	.in4 = {.sin_family = AF_INET},
+};
+
+void
+vcl_set_identity(const char *name)
+{
+	snprintf(identity, sizeof identity, "%s", name);
+}
+
+static const struct addr *
+ip_or_none(const struct addr *a)
+{
+	return a == NULL || (a->sa.sa_family != AF_INET &&
+	    a->sa.sa_family != AF_INET6) ? &no_addr : a;
+}
+
+static const struct addr *
+peer(const struct vcl_ctx *ctx)
+{
+	if (ctx->req != NULL)
+		return ip_or_none(ctx->req->peer);
+	return ip_or_none(ctx->fetch != NULL ? &ctx->fetch->peer : NULL);
+}
+
+static const struct addr *
+local(const struct vcl_ctx *ctx)
+{
+	if (ctx->req != NULL)
+		return ip_or_none(ctx->req->local);
+	return ip_or_none(ctx->fetch != NULL ? &ctx->fetch->local : NULL);
+}
+
+VCL_STRING
+vrt_r_client_identity(struct vcl_ctx *ctx)
+{
+	struct str id = STR_NULL;
+
+	if (ctx->req != NULL)
+		id = ctx->req->client_identity;
+	else if (ctx->fetch != NULL)
+		id = ctx->fetch->client_identity;
+	return id.len != 0 ? id : vrt_ip_string(ctx, peer(ctx));
+}
+
+void
+vrt_w_client_identity(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	s = vcl_keep(ctx, s, "client.identity");
+	if (s.p != NULL && ctx->req != NULL)
+		ctx->req->client_identity = s;
+}
+
+VCL_IP
+vrt_r_client_ip(struct vcl_ctx *ctx)
+{
+	return peer(ctx);
+}
+
+VCL_IP
+vrt_r_remote_ip(struct vcl_ctx *ctx)
+{
+	return peer(ctx);
+}
+
+VCL_IP
+vrt_r_server_ip(struct vcl_ctx *ctx)
+{
+	return local(ctx);
+}
+
+VCL_IP
+vrt_r_local_ip(struct vcl_ctx *ctx)
+{
+	return local(ctx);
+}
+
+VCL_STRING
+vrt_r_server_hostname(struct vcl_ctx *ctx)
+{
+	char name[256];
+
+	if (gethostname(name, sizeof name) != 0)
+		return STR("localhost");
+	name[sizeof name - 1] = '\0';
+	return vcl_keep(ctx, str_from_z(name), "server.hostname");
+}
+
+VCL_STRING
+vrt_r_server_identity(struct vcl_ctx *ctx)
+{
+	return identity[0] != '\0' ? str_from_z(identity)
+				   : vrt_r_server_hostname(ctx);
+}
+
+VCL_STRING
+vrt_r_local_endpoint(struct vcl_ctx *ctx)
+{
+	char text[ADDR_TEXT_MAX];
+	const struct addr *a = local(ctx);
+
+	if (ctx->req != NULL && ctx->req->stream != NULL &&
+	    ctx->req->stream->listener != NULL)
+		a = &ctx->req->stream->listener->addr;
+	addr_text(a, text);
+	return vcl_keep(ctx, str_from_z(text), "local.endpoint");
+}
+
+VCL_STRING
+vrt_r_local_socket(struct vcl_ctx *ctx)
+{
+	if (ctx->req != NULL)
+		return str_from_z(ctx->req->listener_name);
+	return str_from_z(ctx->fetch != NULL ? ctx->fetch->listener_name
+					     : NULL);
+}
+
+VCL_STRING
+vrt_r_sess_xid(struct vcl_ctx *ctx)
+{
+	uint64_t xid = ctx->req != NULL ? ctx->req->sess_xid
+	    : ctx->fetch != NULL ? ctx->fetch->sess_xid : 0;
+
+	return vrt_int_string(ctx, (int64_t)xid);
+}
+
+/*
+ * A timeout of the session: VCL's value, else the parameter's.  There is no
+ * linger here: a connection without a request costs no thread.
+ */
+#define SESS(name, parameter)                                                 \
+	VCL_DURATION                                                          \
+	vrt_r_sess_##name(struct vcl_ctx *ctx)                                \
+	{                                                                     \
+		return ctx->sess.name >= 0 ? ctx->sess.name : (parameter);    \
+	}                                                                     \
+	void                                                                  \
+	vrt_w_sess_##name(struct vcl_ctx *ctx, VCL_DURATION d)                \
+	{                                                                     \
+		ctx->sess.name = d > 0 ? d : 0;                               \
+	}                                                                     \
+	void                                                                  \
+	vrt_u_sess_##name(struct vcl_ctx *ctx)                                \
+	{                                                                     \
+		ctx->sess.name = -1;                                          \
+	}
+SESS(idle_send_timeout, params->idle_send_timeout)
+SESS(send_timeout, params->send_timeout)
+SESS(timeout_idle, params->timeout_idle)
+SESS(timeout_linger, 0)
+
+VCL_TIME
+vrt_r_now(struct vcl_ctx *ctx)
+{
+	return ctx->now;
+}

@@ -1,0 +1,24 @@
+/*
+ * vrt_head.h - setting fields and start lines for VCL, checked and logged.
+ *
+ * ctx->http[which] is there.  A bad value, or no room, is a failure of the
+ * transaction.
+ */
+#ifndef COPAL_VRT_HEAD_H
+#define COPAL_VRT_HEAD_H
+
+#include "vrt.h"
+
+/* One field of that name is left. */
+void vcl_head_set(struct vcl_ctx *, enum vcl_http which,
+    const struct field_name *, struct str value);
+void vcl_set_method(struct vcl_ctx *, enum vcl_http which, struct str);
+void vcl_set_url(struct vcl_ctx *, enum vcl_http which, struct str);
+void vcl_set_proto(struct vcl_ctx *, enum vcl_http which, struct str);
+/* The reason phrase goes with it. */
+void vcl_set_status(struct vcl_ctx *, enum vcl_http which, int64_t status);
+void vcl_set_reason(struct vcl_ctx *, enum vcl_http which, struct str);
+/* "HTTP/1.1"; h may be NULL */
+struct str vcl_proto(const struct http *h);
+
+#endif

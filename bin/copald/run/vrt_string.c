@@ -1,0 +1,204 @@
+/*
+ * vrt_string.c - strings of VCL: joining, comparing, and other types as text.
+ *
+ * A string lives in the transaction's workspace, or where it was found.
+ */
+#include <stdio.h>
+
+#include "acl.h"
+#include "backend.h"
+#include "http_date.h"
+#include "stevedore.h"
+#include "vrt.h"
+
+struct str
+vrt_concat(struct vcl_ctx *ctx, unsigned n, const struct str *s)
+{
+	struct str one = STR("");
+	size_t len = 0;
+	char *to, *p;
+
+	if (n == 1)
+		return s[0];
+	for (unsigned i = 0; i < n; i++) {
+		if (s[i].len == 0)
+			continue;
+		len += s[i].len;
+		one = s[i];
+	}
+	if (one.len == len)
+		return one;
+	p = to = arena_bytes(ctx->ws, len);
+	if (p == NULL) {
+		vcl_fail_space(ctx, "string");
+		return STR("");
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (s[i].len == 0)
+			continue;
+		memcpy(p, s[i].p, s[i].len);
+		p += s[i].len;
+	}
+	return str_of(to, len);
+}
+
+int
+vrt_str_cmp(struct str a, struct str b)
+{
+	return str_cmp(a, b);
+}
+
+static struct str
+change_case(struct vcl_ctx *ctx, struct str s, char first, char last)
+{
+	char *p;
+
+	if (s.len == 0)
+		return s;
+	p = arena_bytes(ctx->ws, s.len);
+	if (p == NULL) {
+		vcl_fail_space(ctx, "string");
+		return STR("");
+	}
+	for (size_t i = 0; i < s.len; i++)
+		p[i] = s.p[i] >= first && s.p[i] <= last ? s.p[i] ^ 0x20
+							 : s.p[i];
+	return str_of(p, s.len);
+}
+
+struct str
+vrt_string_lower(struct vcl_ctx *ctx, struct str s)
+{
+	return change_case(ctx, s, 'A', 'Z');
+}
+
+struct str
+vrt_string_upper(struct vcl_ctx *ctx, struct str s)
+{
+	return change_case(ctx, s, 'a', 'z');
+}
+
+/* ---- other types as text ---- */
+
+static struct str
+copy(struct vcl_ctx *ctx, const char *p, size_t len)
+{
+	struct str s = arena_strdup(ctx->ws, str_of(p, len));
+
+	if (s.p == NULL) {
+		vcl_fail_space(ctx, "string");
+		return STR("");
+	}
+	return s;
+}
+
+struct str
+vrt_int_string(struct vcl_ctx *ctx, int64_t i)
+{
+	char b[24], *p = b + sizeof b;
+	uint64_t u = i < 0 ? -(uint64_t)i : (uint64_t)i;
+
+	do
+		*--p = (char)('0' + u % 10);
+	while ((u /= 10) != 0);
+	if (i < 0)
+		*--p = '-';
+	return copy(ctx, p, b + sizeof b - p);
+}
+
+struct str
+vrt_bytes_string(struct vcl_ctx *ctx, int64_t i)
+{
+	return vrt_int_string(ctx, i);
+}
+
+/* DBL_MAX has 309 digits before the point. */
+struct str
+vrt_real_string(struct vcl_ctx *ctx, double d)
+{
+	char b[400];
+	int n = snprintf(b, sizeof b, "%.3f", d);
+
+	return copy(ctx, b, n);
+}
+
+struct str
+vrt_duration_string(struct vcl_ctx *ctx, double d)
+{
+	return vrt_real_string(ctx, d);
+}
+
+struct str
+vrt_time_string(struct vcl_ctx *ctx, double t)
+{
+	char b[HTTP_DATE_LEN + 1];
+
+	http_date_format(t, b);
+	return copy(ctx, b, HTTP_DATE_LEN);
+}
+
+struct str
+vrt_bool_string(bool b)
+{
+	return b ? STR("true") : STR("false");
+}
+
+struct str
+vrt_ip_string(struct vcl_ctx *ctx, const struct addr *a)
+{
+	char b[ADDR_HOST_MAX];
+
+	if (a == NULL)
+		return STR_NULL;
+	addr_host(a, b);
+	return copy(ctx, b, strlen(b));
+}
+
+struct str
+vrt_backend_string(const struct backend *b)
+{
+	return str_from_z(b != NULL ? b->name : NULL);
+}
+
+struct str
+vrt_stevedore_string(const struct vcl_stevedore *s)
+{
+	return str_from_z(s != NULL
+	    ? ((const struct stevedore *)(const void *)s)->name : NULL);
+}
+
+struct str
+vrt_acl_string(const struct vcl_acl *acl)
+{
+	return str_from_z(acl != NULL ? acl_name(acl) : NULL);
+}
+
+struct str
+vrt_blob_string(struct vcl_ctx *ctx, struct vcl_blob blob)
+{
+	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *b = blob.p;
+	size_t len = 2 + (blob.len + 2) / 3 * 4;
+	char *to, *p;
+
+	p = to = arena_bytes(ctx->ws, len);
+	if (p == NULL) {
+		vcl_fail_space(ctx, "blob");
+		return STR("");
+	}
+	*p++ = ':';
+	for (size_t i = 0; i < blob.len; i += 3) {
+		size_t left = blob.len - i;
+		uint32_t v = (uint32_t)b[i] << 16 |
+		    (left > 1 ? (uint32_t)b[i + 1] << 8 : 0) |
+		    (left > 2 ? b[i + 2] : 0);
+
+		*p++ = digit[v >> 18];
+		*p++ = digit[v >> 12 & 63];
+		*p++ = left > 1 ? digit[v >> 6 & 63] : '=';
+		*p++ = left > 2 ? digit[v & 63] : '=';
+	}
+	*p++ = ':';
+	return str_of(to, len);
+}
