@@ -1,0 +1,383 @@
+/*
+ * params.c - the parameters: their table, their texts, their bounds.
+ */
+#include <sys/mman.h>
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "params.h"
+
+struct params *params;
+
+#define AT(name) offsetof(struct params, name)
+
+const struct param_info param_info[] = {
+#define PARAM_DURATION(name, min, max, def, flags, doc)			\
+	{#name, PARAM_IS_DURATION, AT(name), min, max, def, NULL, "seconds", \
+	    flags, doc},
+#define PARAM_BYTES(name, min, max, def, flags, doc)			\
+	{#name, PARAM_IS_BYTES, AT(name), min, max, def, NULL, "bytes", \
+	    flags, doc},
+#define PARAM_UINT(name, min, max, def, unit, flags, doc)		\
+	{#name, PARAM_IS_UINT, AT(name), min, max, def, NULL, unit, flags, doc},
+#define PARAM_BOOL(name, def, flags, doc)				\
+	{#name, PARAM_IS_BOOL, AT(name), 0, 1, def, NULL, "bool", flags, doc},
+#define PARAM_STRING(name, def, flags, doc)				\
+	{#name, PARAM_IS_STRING, AT(name), 0, 0, 0, def, "", flags, doc},
+#include "tbl/params.h"
+#undef PARAM_DURATION
+#undef PARAM_BYTES
+#undef PARAM_UINT
+#undef PARAM_BOOL
+#undef PARAM_STRING
+};
+
+enum { PARAM_N = sizeof(param_info) / sizeof(param_info[0]) };
+
+const unsigned param_n = PARAM_N;
+
+static bool locked[PARAM_N];
+
+static const struct {
+	const char *name, *why;
+} compat[] = {
+#define PARAM_COMPAT(name, why) {#name, why},
+#include "tbl/params_compat.h"
+#undef PARAM_COMPAT
+};
+
+int
+params_init(void)
+{
+	void *p = mmap(NULL, sizeof(*params), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	params = p;
+	for (unsigned i = 0; i < PARAM_N; i++)
+		param_reset(&param_info[i]);
+	return 0;
+}
+
+const struct param_info *
+param_find(const char *name)
+{
+	for (unsigned i = 0; i < PARAM_N; i++) {
+		if (!strcmp(param_info[i].name, name))
+			return &param_info[i];
+	}
+	return NULL;
+}
+
+const char *
+param_compat_reason(const char *name)
+{
+	for (size_t i = 0; i < sizeof(compat) / sizeof(compat[0]); i++) {
+		if (!strcmp(compat[i].name, name))
+			return compat[i].why;
+	}
+	return NULL;
+}
+
+void
+param_lock(const struct param_info *p)
+{
+	locked[p - param_info] = true;
+}
+
+bool
+param_is_locked(const struct param_info *p)
+{
+	return locked[p - param_info];
+}
+
+/* ------------------------------------------------------ text to value */
+
+/* A decimal number without exponent, hexadecimal, inf or nan. */
+static const char *
+parse_number(const char *text, double *out)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[strspn(text, "+-.")]) ||
+	    strspn(text, "+-.") > 2)
+		return NULL;
+	if (text[strspn(text, "+-0")] == 'x' || text[strspn(text, "+-0")] == 'X')
+		return NULL;
+	*out = strtod(text, &end);
+	return isfinite(*out) ? end : NULL;
+}
+
+bool
+param_parse_bytes(const char *text, double *out)
+{
+	static const char units[] = "bkmgtp";
+	const char *p = parse_number(text, out), *unit;
+
+	if (p == NULL)
+		return false;
+	while (*p == ' ')
+		p++;
+	if (*p == '\0')
+		return *out >= 0;
+	unit = strchr(units, tolower((unsigned char)*p));
+	if (unit == NULL)
+		return false;
+	*out = ldexp(*out, 10 * (int)(unit - units));
+	p++;
+	if (unit != units && (*p == 'b' || *p == 'B'))
+		p++;
+	return *p == '\0' && *out >= 0;
+}
+
+bool
+param_parse_duration(const char *text, double *out)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = {
+		{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600},
+		{"d", 86400}, {"w", 604800}, {"y", 31536000},
+	};
+	const char *p = parse_number(text, out);
+
+	if (p == NULL)
+		return false;
+	while (*p == ' ')
+		p++;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (!strcasecmp(p, units[i].name)) {
+			*out *= units[i].seconds;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+parse_bool(const char *text, double *out)
+{
+	static const char *const yes[] = {"on", "true", "yes", "enable", "1"};
+	static const char *const no[] = {"off", "false", "no", "disable", "0"};
+
+	for (int i = 0; i < 5; i++) {
+		if (!strcasecmp(text, yes[i]) || !strcasecmp(text, no[i])) {
+			*out = !strcasecmp(text, yes[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The number that text means for p; false with err set. */
+static bool
+parse_value(const struct param_info *p, const char *text, double *v,
+    char err[PARAM_ERR_MAX])
+{
+	const char *end;
+
+	switch (p->kind) {
+	case PARAM_IS_DURATION:
+		if (param_parse_duration(text, v))
+			return true;
+		snprintf(err, PARAM_ERR_MAX, "Invalid number (%.100s): "
+		    "seconds, or a number and ms, s, m, h, d, w or y", text);
+		return false;
+	case PARAM_IS_BYTES:
+		if (param_parse_bytes(text, v)) {
+			*v = floor(*v);
+			return true;
+		}
+		snprintf(err, PARAM_ERR_MAX, "Could not convert to bytes "
+		    "(%.100s): try something like '80k' or '120M'", text);
+		return false;
+	case PARAM_IS_UINT:
+		end = parse_number(text, v);
+		if (end != NULL && *end == '\0' && *v == floor(*v))
+			return true;
+		snprintf(err, PARAM_ERR_MAX, "Not a number (%.100s)", text);
+		return false;
+	case PARAM_IS_BOOL:
+		if (parse_bool(text, v))
+			return true;
+		snprintf(err, PARAM_ERR_MAX, "use \"on\" or \"off\"");
+		return false;
+	case PARAM_IS_STRING:
+		break;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------ value to text */
+
+static void
+number_text(const struct param_info *p, double v, char out[PARAM_TEXT_MAX])
+{
+	static const char units[] = "bkMGTP";
+	unsigned unit = 0;
+
+	switch (p->kind) {
+	case PARAM_IS_DURATION:
+		snprintf(out, PARAM_TEXT_MAX, "%.3f", v);
+		break;
+	case PARAM_IS_BYTES:
+		while (v > 0 && unit < 5 && fmod(v, 1024) == 0) {
+			v /= 1024;
+			unit++;
+		}
+		snprintf(out, PARAM_TEXT_MAX, "%.0f%c", v, units[unit]);
+		break;
+	case PARAM_IS_UINT:
+		snprintf(out, PARAM_TEXT_MAX, "%.0f", v);
+		break;
+	case PARAM_IS_BOOL:
+		snprintf(out, PARAM_TEXT_MAX, "%s", v != 0 ? "on" : "off");
+		break;
+	case PARAM_IS_STRING:
+		out[0] = '\0';
+		break;
+	}
+}
+
+static double
+value_of(const struct param_info *p)
+{
+	const char *at = (const char *)params + p->offset;
+
+	switch (p->kind) {
+	case PARAM_IS_DURATION:
+		return *(const double *)at;
+	case PARAM_IS_BYTES:
+		return (double)*(const uint64_t *)at;
+	case PARAM_IS_UINT:
+		return *(const uint32_t *)at;
+	case PARAM_IS_BOOL:
+		return *(const bool *)at;
+	case PARAM_IS_STRING:
+		break;
+	}
+	return 0;
+}
+
+static void
+store_value(const struct param_info *p, double v)
+{
+	char *at = (char *)params + p->offset;
+
+	switch (p->kind) {
+	case PARAM_IS_DURATION:
+		*(double *)at = v;
+		break;
+	case PARAM_IS_BYTES:
+		*(uint64_t *)at = (uint64_t)v;
+		break;
+	case PARAM_IS_UINT:
+		*(uint32_t *)at = (uint32_t)v;
+		break;
+	case PARAM_IS_BOOL:
+		*(bool *)at = v != 0;
+		break;
+	case PARAM_IS_STRING:
+		break;
+	}
+}
+
+void
+param_text(const struct param_info *p, char out[PARAM_TEXT_MAX])
+{
+	if (p->kind == PARAM_IS_STRING)
+		memcpy(out, (const char *)params + p->offset, PARAM_TEXT_MAX);
+	else
+		number_text(p, value_of(p), out);
+}
+
+void
+param_default_text(const struct param_info *p, char out[PARAM_TEXT_MAX])
+{
+	if (p->kind == PARAM_IS_STRING)
+		snprintf(out, PARAM_TEXT_MAX, "%s", p->def_string);
+	else
+		number_text(p, p->def, out);
+}
+
+static bool
+has_bounds(const struct param_info *p)
+{
+	return p->kind != PARAM_IS_STRING && p->kind != PARAM_IS_BOOL;
+}
+
+bool
+param_min_text(const struct param_info *p, char out[PARAM_TEXT_MAX])
+{
+	number_text(p, p->min, out);
+	return has_bounds(p);
+}
+
+bool
+param_max_text(const struct param_info *p, char out[PARAM_TEXT_MAX])
+{
+	number_text(p, p->max, out);
+	return has_bounds(p);
+}
+
+bool
+param_is_default(const struct param_info *p)
+{
+	if (p->kind == PARAM_IS_STRING)
+		return !strcmp((const char *)params + p->offset, p->def_string);
+	return value_of(p) == p->def;
+}
+
+void
+param_reset(const struct param_info *p)
+{
+	if (p->kind == PARAM_IS_STRING)
+		snprintf((char *)params + p->offset, PARAM_STRING_MAX, "%s",
+		    p->def_string);
+	else
+		store_value(p, p->def);
+}
+
+bool
+param_set_text(const struct param_info *p, const char *text,
+    char err[PARAM_ERR_MAX])
+{
+	char bound[PARAM_TEXT_MAX];
+	double v = 0;
+
+	if (!strcmp(text, "default")) {
+		param_reset(p);
+		return true;
+	}
+	if (p->kind == PARAM_IS_STRING) {
+		if (strlen(text) >= PARAM_STRING_MAX) {
+			snprintf(err, PARAM_ERR_MAX,
+			    "Must be shorter than %d bytes", PARAM_STRING_MAX);
+			return false;
+		}
+		snprintf((char *)params + p->offset, PARAM_STRING_MAX, "%s",
+		    text);
+		return true;
+	}
+	if (!parse_value(p, text, &v, err))
+		return false;
+	if (v < p->min) {
+		number_text(p, p->min, bound);
+		snprintf(err, PARAM_ERR_MAX, "Must be at least %s", bound);
+		return false;
+	}
+	if (v > p->max) {
+		number_text(p, p->max, bound);
+		snprintf(err, PARAM_ERR_MAX, "Must be no more than %s", bound);
+		return false;
+	}
+	store_value(p, v);
+	return true;
+}
