@@ -10,9 +10,19 @@
  * Commands that only the manager sends (besides those of tbl/cli_cmds.h):
  *   vcl.load <name> <path of the .so> <auto|warm|cold>
  *   vcl.use <name>      vcl.discard <name>      vcl.state <name> <state>
- *   vcl.refs            a line a program: name, requests using it, state
+ *   vcl.refs            a line a program: name, requests using it, and
+ *                       available, active or discarded
  *   start               open stores, begin to accept; 200 when it does
  *   stop                finish requests (shutdown_timeout), commit, exit(0)
+ *   ping                200: the worker lives
+ * At start all programs are loaded and one is used before "start" comes;
+ * there may be none.  Each answer is awaited for cli_timeout, then the worker
+ * gets SIGQUIT.
+ *
+ * The end of the command stream (the manager is gone) is a "stop", and so
+ * is SIGTERM, which the kernel sends when the manager dies.  SIGINT, SIGHUP
+ * and SIGPIPE are ignored, all others are at their defaults.  stdout and
+ * stderr lead to the manager's log.
  */
 #ifndef COPAL_WORKER_H
 #define COPAL_WORKER_H
