@@ -201,6 +201,19 @@ addr_parse(const char *text, const char *default_port, bool listening,
 	return n;
 }
 
+/* v in decimal, then end; without printf, as every request is logged */
+static char *
+put_byte(char *p, uint8_t v, char end)
+{
+	if (v >= 100)
+		*p++ = (char)('0' + v / 100);
+	if (v >= 10)
+		*p++ = (char)('0' + v / 10 % 10);
+	*p++ = (char)('0' + v % 10);
+	*p++ = end;
+	return p;
+}
+
 void
 addr_host(const struct addr *a, char out[ADDR_HOST_MAX])
 {
@@ -210,8 +223,8 @@ addr_host(const struct addr *a, char out[ADDR_HOST_MAX])
 	switch (a->len == 0 ? AF_UNSPEC : a->sa.sa_family) {
 	case AF_INET:
 		b = (const uint8_t *)&a->in4.sin_addr;
-		snprintf(out, ADDR_HOST_MAX, "%u.%u.%u.%u", b[0], b[1], b[2],
-		    b[3]);
+		for (unsigned i = 0; i < 4; i++)
+			out = put_byte(out, b[i], i < 3 ? '.' : '\0');
 		return;
 	case AF_INET6:
 		if (getnameinfo(&a->sa, a->len, out, ADDR_HOST_MAX, NULL, 0,

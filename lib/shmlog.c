@@ -443,8 +443,9 @@ is_ours(const struct ring_header *h, unsigned core, uint64_t size)
 static struct ring_header *
 map_fd(int fd, uint64_t size)
 {
+	/* all of it now: a fault in its first round costs more than a hit */
 	void *p = mmap(NULL, RING_HEADER + size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED, fd, 0);
+	    MAP_SHARED | MAP_POPULATE, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }

@@ -106,13 +106,12 @@ static bool
 prepare(struct request *req)
 {
 	struct http *h = &req->http;
-	char ip[ADDR_HOST_MAX];
 	struct str xff, ae;
 
-	addr_host(req->peer, ip);
 	xff = http_get_list(h, FIELD_X_FORWARDED_FOR, &req->ws);
-	xff = xff.p == NULL ? arena_strdup(&req->ws, str_from_z(ip)) :
-	    arena_printf(&req->ws, "%.*s, %s", STR_ARG(xff), ip);
+	xff = xff.p == NULL ? arena_strdup(&req->ws, req->peer_host) :
+	    arena_printf(&req->ws, "%.*s, %.*s", STR_ARG(xff),
+	    STR_ARG(req->peer_host));
 	if (xff.p == NULL ||
 	    !http_set_known(h, FIELD_X_FORWARDED_FOR, xff))
 		return false;
@@ -384,13 +383,10 @@ step_pipe(struct request *req)
 static void
 log_request(struct request *req, enum log_reason reason)
 {
-	char ip[ADDR_HOST_MAX];
-
 	req->log.reason = reason;
 	log_timestamp(&req->log, "Start", req->t_start, req->t_start,
 	    req->t_start);
-	addr_host(req->peer, ip);
-	log_req_start(&req->log, str_from_z(ip), addr_port(req->peer),
+	log_req_start(&req->log, req->peer_host, addr_port(req->peer),
 	    str_from_z(req->listener_name));
 	log_put(&req->log, LOG_REQ_METHOD, req->http.method);
 	log_put(&req->log, LOG_REQ_URL, req->http.target);
@@ -501,6 +497,8 @@ request_new(struct stream *s)
 	req->framing = s->framing;
 	req->peer = s->peer;
 	req->local = s->local;
+	addr_host(req->peer, req->peer_text);
+	req->peer_host = str_from_z(req->peer_text);
 	req->listener_name = s->listener->name;
 	req->ttl_limit = req->grace_limit = -1;
 	log_txn_begin(&req->log, c->ring, LOG_KIND_REQUEST, req->xid,

@@ -87,6 +87,8 @@ struct request {
 	uint64_t req_body_bytes, resp_head_bytes, resp_body_bytes;
 	const struct addr *peer, *local;
 	const char *listener_name;
+	struct str peer_host;    /* the peer's IP as text */
+	char peer_text[ADDR_HOST_MAX];
 };
 
 /* Serves a stream: the cores' entry into the request path. */
