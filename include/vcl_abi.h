@@ -22,6 +22,9 @@
 
 #define VCL_ABI_VERSION 1
 
+/* few programs use all of what is inline here */
+#define VCL_INLINE static inline __attribute__((unused))
+
 #ifndef COPAL_STR_H
 struct str {
 	const char *p;
@@ -223,7 +226,7 @@ void vrt_set_vcl(struct vcl_ctx *, const char *label); /* return (vcl(x)) */
 void vrt_fail(struct vcl_ctx *, struct str why);
 
 /* After a statement that may fail: true, the sub must return FAIL. */
-static inline bool
+VCL_INLINE bool
 vrt_failed(const struct vcl_ctx *ctx)
 {
 	return __builtin_expect(
@@ -231,7 +234,7 @@ vrt_failed(const struct vcl_ctx *ctx)
 }
 
 /* Where we are, for messages; set before calls of modules. */
-static inline void
+VCL_INLINE void
 vrt_at(struct vcl_ctx *ctx, const char *where)
 {
 	((struct vcl_ctx_head *)(void *)ctx)->where = where;
@@ -240,7 +243,7 @@ vrt_at(struct vcl_ctx *ctx, const char *where)
 /* --- strings --------------------------------------------------------- */
 
 /* NULL equals "" as in VCL; inline, since b is mostly a constant */
-static inline bool
+VCL_INLINE bool
 vrt_str_eq(struct str a, struct str b)
 {
 	return a.len == b.len &&
@@ -253,14 +256,21 @@ bool vrt_regex_match(struct vcl_ctx *, struct str subject,
     const struct vcl_regex *);
 struct str vrt_regsub(struct vcl_ctx *, bool all, struct str subject,
     const struct vcl_regex *, struct str substitution);
-static inline struct str
+/* the bytes of a BLOB that becomes a body */
+VCL_INLINE struct str
+vrt_blob_bytes(struct vcl_blob b)
+{
+	return (struct str){(const char *)b.p, b.len};
+}
+
+VCL_INLINE struct str
 vrt_regsub_first(struct vcl_ctx *ctx, struct str s, const struct vcl_regex *re,
     struct str substitution)
 {
 	return vrt_regsub(ctx, false, s, re, substitution);
 }
 
-static inline struct str
+VCL_INLINE struct str
 vrt_regsub_all(struct vcl_ctx *ctx, struct str s, const struct vcl_regex *re,
     struct str substitution)
 {
@@ -284,6 +294,60 @@ struct str vrt_backend_string(const struct backend *);
 struct str vrt_stevedore_string(const struct vcl_stevedore *);
 struct str vrt_acl_string(const struct vcl_acl *);
 struct str vrt_blob_string(struct vcl_ctx *, struct vcl_blob); /* :base64: */
+
+/* --- numbers: no overflow and no zero divisor stops the worker -------- */
+
+VCL_INLINE int64_t
+vrt_int_add(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+VCL_INLINE int64_t
+vrt_int_sub(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+VCL_INLINE int64_t
+vrt_int_mul(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a * (uint64_t)b);
+}
+
+VCL_INLINE int64_t
+vrt_int_div(struct vcl_ctx *ctx, int64_t a, int64_t b)
+{
+	if (b == 0)
+		vrt_fail(ctx, VCL_S("division by zero"));
+	return b == 0 ? 0 : b == -1 ? vrt_int_sub(0, a) : a / b;
+}
+
+VCL_INLINE int64_t
+vrt_int_mod(struct vcl_ctx *ctx, int64_t a, int64_t b)
+{
+	if (b == 0)
+		vrt_fail(ctx, VCL_S("division by zero"));
+	return b == 0 || b == -1 ? 0 : a % b;
+}
+
+VCL_INLINE double
+vrt_real_div(struct vcl_ctx *ctx, double a, double b)
+{
+	if (b == 0)
+		vrt_fail(ctx, VCL_S("division by zero"));
+	return b == 0 ? 0 : a / b;
+}
+
+/* BYTES of what was multiplied or divided; fails if it has no such value */
+VCL_INLINE int64_t
+vrt_real_bytes(struct vcl_ctx *ctx, double d)
+{
+	if (d > -9.2e18 && d < 9.2e18)
+		return (int64_t)d;
+	vrt_fail(ctx, VCL_S("a size is out of range"));
+	return 0;
+}
 
 /* --- addresses ------------------------------------------------------- */
 

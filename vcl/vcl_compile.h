@@ -16,12 +16,14 @@ struct vcl_compile_options {
 	const char *vcl_path;   /* folders, colon-separated, for include; may be "" */
 	const char *vmod_path;
 	bool warnings_are_errors;
+	bool no_files;          /* include is an error */
 	unsigned max_includes;  /* 0: 1000 */
 };
 
 struct vcl_compile_result {
 	char *c;                /* malloc'ed, NUL-terminated; NULL on an error */
-	char *diagnostics;      /* malloc'ed; "" if there are none: warnings too */
+	/* malloc'ed; "" if there are none: warnings too; NULL: no memory */
+	char *diagnostics;
 	unsigned error_n, warning_n;
 };
 
