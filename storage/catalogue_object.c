@@ -364,7 +364,7 @@ segment_note_object(struct catalogue *c, MDB_txn *txn, uint32_t no,
     uint64_t seq)
 {
 	struct key kb;
-	MDB_val k = key_u32_u64(&kb, no, seq), v = {0, ""};
+	MDB_val k = key_u32_u64(&kb, no, seq), v = {0, NULL};
 	int rc = MDB_KEYEXIST;
 
 	/* The virtual segment is last, and seqs grow. */

@@ -160,6 +160,24 @@ space_prepare(struct store *st)
 		choose_victim(st);
 }
 
+void
+space_settle(struct store *st)
+{
+	struct writer *w = &st->w;
+
+	/* The newest of all goes last, but it may have to. */
+	while (must_shed(st)) {
+		if (!choose_victim(st)) {
+			if (w->current == NULL)
+				break;
+			w->current = NULL;
+			continue;
+		}
+		if (!commit_evictions(st))
+			break;
+	}
+}
+
 /* The first n objects of a segment go; MDB_NOTFOUND: there are no more. */
 static int
 evict_from(struct store *st, MDB_txn *txn, uint32_t no, unsigned n)

@@ -125,6 +125,9 @@ set_sizes(struct store *st, char err[STORE_ERR_LEN])
 		st->batch_pages = BATCH_PAGES_MIN;
 	if (st->batch_pages > BATCH_PAGES_MAX)
 		st->batch_pages = BATCH_PAGES_MAX;
+	/* Room is made among what was committed: that must be most of it. */
+	st->batch_bytes = c->size / 8 < BATCH_BYTES ? c->size / 8 :
+	    BATCH_BYTES;
 	/* One that drives out half of the others is enough. */
 	st->object_max = c->size / 4;
 	st->queue_max = c->queue_max != 0 ? c->queue_max : QUEUE_DEFAULT;

@@ -154,6 +154,7 @@ struct store {
 	uint64_t segment_size;
 	uint64_t catalogue_max;  /* bytes */
 	uint64_t batch_pages;    /* of the catalogue, a transaction */
+	uint64_t batch_bytes;    /* of bodies */
 	uint64_t object_max;     /* bytes of body */
 	size_t queue_max;
 	struct catalogue cat;
@@ -220,6 +221,8 @@ uint64_t commit_pages(const struct store *);
 /* space.c */
 /* The segment that len more bytes go to; NULL: there is none (said). */
 struct segment *space_for(struct store *, uint32_t len);
+/* At the start: the store may be smaller now than it was. */
+void space_settle(struct store *);
 /* Between batches: a free segment in reserve, room for the catalogue. */
 void space_prepare(struct store *);
 /* Inside a transaction: deletes what must go. */

@@ -172,7 +172,7 @@ batch_is_due(const struct store *st)
 	/* Neighbours that are urgent too share the commit. */
 	if (w->urgent && (w->todo == NULL || !is_urgent(w->todo)))
 		return true;
-	return w->batch_n >= BATCH_OBJECTS || w->batch_bytes >= BATCH_BYTES ||
+	return w->batch_n >= BATCH_OBJECTS || w->batch_bytes >= st->batch_bytes ||
 	    commit_pages(st) >= st->batch_pages ||
 	    /* What waits counts in the queue: it must not fill it. */
 	    w->record_bytes >= st->queue_max / 2 ||
@@ -266,6 +266,7 @@ writer_main(void *arg)
 	bool stop = false;
 
 	op_list_init(&w->batch);
+	space_settle(st);
 	for (;;) {
 		w->todo = queue_take(st, patience(st), &stop);
 		if (w->todo == NULL) {

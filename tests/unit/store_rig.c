@@ -1,0 +1,366 @@
+/*
+ * store_rig.c - see store_rig.h.
+ */
+#include "store_rig.h"
+
+#include <dirent.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+static void
+on_gone(void *priv, const uint8_t hash[STORE_HASH_LEN], uint64_t seq)
+{
+	struct rig *r = priv;
+
+	(void)hash;
+	(void)seq;
+	r->gone_n++;
+}
+
+static void
+on_message(void *priv, const char *text)
+{
+	struct rig *r = priv;
+
+	r->message_n++;
+	snprintf(r->message, sizeof r->message, "%s", text);
+}
+
+void
+rig_init(struct rig *r)
+{
+	*r = (struct rig){0};
+	snprintf(r->dir, sizeof r->dir, "/tmp/copal-test-store-XXXXXX");
+	if (mkdtemp(r->dir) == NULL)
+		perror("mkdtemp");
+	r->cfg = (struct store_config){
+		.name = "s0",
+		.dir = r->dir,
+		.size = RIG_SIZE,
+		.on_gone = on_gone,
+		.on_message = on_message,
+		.priv = r,
+	};
+}
+
+void
+rig_fini(struct rig *r)
+{
+	char cmd[256];
+
+	store_close(&r->st);
+	snprintf(cmd, sizeof cmd, "rm -rf '%s' '%s'.bad-*", r->dir, r->dir);
+	if (system(cmd) != 0)
+		perror(cmd);
+}
+
+bool
+rig_open(struct rig *r)
+{
+	r->st = store_open(&r->cfg, r->err);
+	return r->st != NULL;
+}
+
+void
+rig_reopen(struct rig *r)
+{
+	store_close(&r->st);
+	rig_open(r);
+}
+
+static uint64_t
+folder_bytes(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	uint64_t sum = 0;
+	struct stat sb;
+
+	if (d == NULL)
+		return 0;
+	while ((e = readdir(d)) != NULL)
+		if (fstatat(dirfd(d), e->d_name, &sb, 0) == 0 &&
+		    S_ISREG(sb.st_mode) && strcmp(e->d_name, "lock.mdb") != 0)
+			sum += (uint64_t)sb.st_size;
+	closedir(d);
+	return sum;
+}
+
+uint64_t
+rig_disk_bytes(const struct rig *r)
+{
+	char path[128];
+	uint64_t sum;
+
+	snprintf(path, sizeof path, "%s/cat", r->dir);
+	sum = folder_bytes(path);
+	snprintf(path, sizeof path, "%s/seg", r->dir);
+	return sum + folder_bytes(path);
+}
+
+void
+item_hash(unsigned no, uint8_t hash[STORE_HASH_LEN])
+{
+	XXH128_hash_t h = XXH3_128bits(&no, sizeof no);
+
+	memcpy(hash, &h, STORE_HASH_LEN);
+}
+
+static void
+fill(char *p, size_t len, uint64_t seed)
+{
+	uint64_t x = seed * 0x9e3779b97f4a7c15ULL + 1;
+
+	for (size_t i = 0; i < len; i++) {
+		if (i % 8 == 0)
+			x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+		p[i] = (char)(x >> (8 * (i % 8)));
+	}
+}
+
+char *
+item_body(const struct item *it)
+{
+	char *p = malloc(it->body_len + 1);
+
+	if (p != NULL)
+		fill(p, it->body_len, it->no * 1000ULL + it->version);
+	return p;
+}
+
+/* Strings of a meta: key begins with the number, head with the version. */
+static struct str
+item_key(const struct item *it, char *buf)
+{
+	size_t len = it->key_len > 16 ? it->key_len : 16;
+
+	memset(buf, 'k', len);
+	buf[snprintf(buf, 16, "/%u", it->no)] = ' ';
+	return str_of(buf, len);
+}
+
+static struct str
+item_head(const struct item *it, char *buf)
+{
+	size_t len = it->head_len > 16 ? it->head_len : 16;
+
+	memset(buf, 'h', len);
+	buf[snprintf(buf, 16, "v%u", it->version)] = ' ';
+	return str_of(buf, len);
+}
+
+struct putting {
+	struct store_put *put;
+	char *body, *key, *head;
+	sem_t *sem;       /* NULL: nobody waits */
+	uint64_t *seq;
+};
+
+static void
+put_free(struct putting *p)
+{
+	free(p->body);
+	free(p->key);
+	free(p->head);
+	free(p);
+}
+
+static void
+put_done(void *priv, uint64_t seq)
+{
+	struct putting *p = priv;
+
+	if (p->seq != NULL)
+		*p->seq = seq;
+	if (p->sem != NULL)
+		sem_post(p->sem);
+	put_free(p);
+}
+
+static bool
+put_pieces(struct putting *p, size_t len)
+{
+	for (size_t at = 0; at < len; at += RIG_PIECE) {
+		size_t n = len - at < RIG_PIECE ? len - at : RIG_PIECE;
+
+		if (!store_put_piece(p->put, p->body + at, (uint32_t)n, NULL,
+		    NULL))
+			return false;
+	}
+	return true;
+}
+
+static bool
+item_start(struct rig *r, const struct item *it, sem_t *sem, uint64_t *seq)
+{
+	struct putting *p = calloc(1, sizeof *p);
+	struct store_meta m = {
+		.t_origin = 1e9 + it->no,
+		.ttl = 60,
+		.status = 200,
+		.flags = it->version,
+		.inval_seq = it->inval_seq,
+		.vary = str_from_z(it->vary),
+	};
+	struct str in = STR_NULL;
+
+	p->body = item_body(it);
+	p->key = malloc(it->key_len + 32);
+	p->head = malloc(it->head_len + 32);
+	p->sem = sem;
+	p->seq = seq;
+	m.key = item_key(it, p->key);
+	m.head = item_head(it, p->head);
+	item_hash(it->no, m.hash);
+	p->put = store_put_begin(r->st, it->body_len);
+	if (p->put == NULL) {
+		put_free(p);
+		return false;
+	}
+	if (it->body_len <= STORE_INLINE_MAX)
+		in = str_of(p->body, it->body_len);
+	else if (!put_pieces(p, it->body_len)) {
+		/* What was queued before still needs its bytes. */
+		store_put_abort(&p->put);
+		store_sync(r->st);
+		put_free(p);
+		return false;
+	}
+	store_put_commit(&p->put, &m, in, put_done, p);
+	return true;
+}
+
+uint64_t
+item_put(struct rig *r, const struct item *it)
+{
+	uint64_t seq = 0;
+	sem_t sem;
+
+	sem_init(&sem, 0, 0);
+	if (item_start(r, it, &sem, &seq)) {
+		store_sync(r->st);
+		sem_wait(&sem);
+	}
+	sem_destroy(&sem);
+	return seq;
+}
+
+bool
+item_put_async(struct rig *r, const struct item *it)
+{
+	return item_start(r, it, NULL, NULL);
+}
+
+static bool
+item_matches(void *priv, const struct store_meta *m)
+{
+	const struct item *it = priv;
+	char *buf = malloc(it->key_len + 32);
+	bool same = str_eq(m->key, item_key(it, buf)) &&
+	    str_eq(m->vary, str_from_z(it->vary)) &&
+	    (m->vary.p == NULL) == (it->vary == NULL);
+
+	free(buf);
+	return same;
+}
+
+static bool
+body_is_right(struct rig *r, const struct store_object *o,
+    const struct item *it)
+{
+	char *want = item_body(it), *buf = malloc(STORE_PIECE_MAX);
+	uint64_t at = 0;
+	bool ok = o->meta.body_len == it->body_len;
+
+	if (ok && o->inline_body.p != NULL)
+		ok = str_eq(o->inline_body, str_of(want, it->body_len));
+	else
+		for (unsigned i = 0; ok && i < o->extent_n; i++) {
+			const struct extent *e = &o->extent[i];
+
+			ok = e->body_at == at && at + e->len <= it->body_len &&
+			    extent_read(r->st, e, buf) == 0 &&
+			    extent_verify(r->st, e) == 0 &&
+			    !memcmp(buf, want + at, e->len);
+			at += e->len;
+		}
+	if (ok && o->inline_body.p == NULL)
+		ok = at == it->body_len;
+	free(buf);
+	free(want);
+	return ok;
+}
+
+int
+item_get(struct rig *r, const struct item *it)
+{
+	uint8_t hash[STORE_HASH_LEN];
+	struct store_object *o;
+	char *buf = malloc(it->head_len + 32);
+	int rc;
+
+	item_hash(it->no, hash);
+	rc = store_lookup(r->st, hash, item_matches, (void *)it, &o);
+	if (rc == 1) {
+		if ((!r->churning && !store_may_have(r->st, hash)) ||
+		    o->meta.flags != it->version ||
+		    o->meta.t_origin != 1e9 + it->no ||
+		    o->meta.inval_seq != it->inval_seq ||
+		    !str_eq(o->meta.head, item_head(it, buf)) ||
+		    !body_is_right(r, o, it))
+			rc = -1;
+		store_object_free(&o);
+	}
+	free(buf);
+	return rc;
+}
+
+struct waiting {
+	sem_t sem;
+	const char *error;
+};
+
+static void
+inval_done(void *priv, const char *error)
+{
+	struct waiting *w = priv;
+
+	w->error = error;
+	sem_post(&w->sem);
+}
+
+static const char *
+append(struct rig *r, const struct inval *i)
+{
+	struct waiting w = {.error = NULL};
+
+	sem_init(&w.sem, 0, 0);
+	store_inval_append(r->st, i, inval_done, &w);
+	sem_wait(&w.sem);
+	sem_destroy(&w.sem);
+	return w.error;
+}
+
+const char *
+rig_purge(struct rig *r, uint64_t seq, unsigned no)
+{
+	uint8_t hash[STORE_HASH_LEN];
+	struct inval i = {.seq = seq, .at = 1.5, .kind = INVAL_PURGE};
+
+	item_hash(no, hash);
+	i.text = str_of((char *)hash, STORE_HASH_LEN);
+	return append(r, &i);
+}
+
+const char *
+rig_ban(struct rig *r, uint64_t seq, struct str text)
+{
+	struct inval i = {seq, 1.5, INVAL_BAN, text};
+
+	return append(r, &i);
+}
