@@ -104,7 +104,8 @@ put_text(struct out *o, struct str text)
 
 	if (n > text.len)
 		n = text.len;
-	memcpy(o->p + o->len, text.p, n);
+	if (n != 0)
+		memcpy(o->p + o->len, text.p, n);
 	o->len += n;
 }
 
