@@ -1,0 +1,209 @@
+/*
+ * gen_tables.c - fills the tables of include/tbl into manual pages.
+ *
+ *      gen_tables < page.in > page
+ *
+ * A line that is only @counters@, @log_tags@, @params@ or @params_compat@ is
+ * replaced by that table, in man(7)'s macros; anything else is copied.  Runs
+ * while Copal is built.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WRAP_AT = 60 };
+
+/*
+ * Text that roff must not read as a request, an escape or a hyphen; in lines
+ * that a person can read too.
+ */
+static void
+put(const char *s)
+{
+	unsigned column = 0;
+
+	for (; *s != '\0'; s++, column++) {
+		if (column == 0 && (*s == '.' || *s == '\''))
+			fputs("\\&", stdout);
+		switch (*s) {
+		case '\\':
+			fputs("\\e", stdout);
+			break;
+		case '-':
+			fputs("\\-", stdout);
+			break;
+		case '"':
+			fputs("\\(dq", stdout);
+			break;
+		case ' ':
+			if (column >= WRAP_AT) {
+				putchar('\n');
+				column = -1;
+				break;
+			}
+			putchar(' ');
+			break;
+		default:
+			putchar(*s);
+		}
+	}
+}
+
+static void
+item(const char *name)
+{
+	fputs(".TP\n.B ", stdout);
+	put(name);
+	putchar('\n');
+}
+
+static void
+line(const char *text)
+{
+	put(text);
+	putchar('\n');
+}
+
+/* ---- counters ---- */
+
+static void
+counters(void)
+{
+#define KIND_COUNT ""
+#define KIND_GAUGE " (gauge)"
+#define COUNTER(id, name, kind, help)                                          \
+	item(name);                                                            \
+	line(help KIND_##kind ".");
+#include "tbl/counters.h"
+#undef COUNTER
+}
+
+static void
+log_tags(void)
+{
+#define LOG_TAG(id, name, help)                                                \
+	item(name);                                                            \
+	line(help ".");
+#include "tbl/log_tags.h"
+#undef LOG_TAG
+}
+
+/* ---- parameters ---- */
+
+/* The flags, in the order of the sentences below. */
+enum { P_RESTART = 1, P_DELAYED = 2, P_RELOAD = 4, P_EXPERT = 8 };
+
+static void
+flags_and_doc(unsigned flags, const char *doc)
+{
+	line(doc);
+	if (flags & P_RESTART)
+		line("Takes effect when the worker starts again.");
+	if (flags & P_DELAYED)
+		line("Takes effect for new connections or objects.");
+	if (flags & P_RELOAD)
+		line("Takes effect when VCL programs are loaded again.");
+	if (flags & P_EXPERT)
+		line("For experts.");
+}
+
+/* 32768: 32k */
+static void
+put_bytes(double v)
+{
+	static const char units[] = "\0kMGTP";
+	const char *unit = units;
+
+	while (v >= 1024 && (double)(uint64_t)(v / 1024) == v / 1024 &&
+	    unit[1] != '\0') {
+		v /= 1024;
+		unit++;
+	}
+	printf("%.0f", v);
+	if (*unit != '\0')
+		putchar(*unit);
+}
+
+/* ".br"-separated facts below the name of a parameter. */
+static void
+number(const char *name, double min, double max, double def, const char *unit)
+{
+	item(name);
+	printf("Default: %.10g %s, from %.10g to %.10g.\n.br\n", def, unit, min,
+	    max);
+}
+
+static void
+bytes(const char *name, double min, double max, double def)
+{
+	item(name);
+	fputs("Default: ", stdout);
+	put_bytes(def);
+	fputs(" bytes, from ", stdout);
+	put_bytes(min);
+	fputs(" to ", stdout);
+	put_bytes(max);
+	fputs(".\n.br\n", stdout);
+}
+
+static void
+text(const char *name, const char *def)
+{
+	item(name);
+	fputs("Default: ", stdout);
+	put(*def != '\0' ? def : "empty");
+	fputs(".\n.br\n", stdout);
+}
+
+static void
+params(void)
+{
+#define PARAM_DURATION(name, min, max, def, flags, doc)                        \
+	number(#name, min, max, def, "seconds");                               \
+	flags_and_doc(flags, doc);
+#define PARAM_BYTES(name, min, max, def, flags, doc)                           \
+	bytes(#name, min, max, def);                                           \
+	flags_and_doc(flags, doc);
+#define PARAM_UINT(name, min, max, def, unit, flags, doc)                      \
+	number(#name, min, max, def, unit);                                    \
+	flags_and_doc(flags, doc);
+#define PARAM_BOOL(name, def, flags, doc)                                      \
+	text(#name, (def) ? "on" : "off");                                     \
+	flags_and_doc(flags, doc);
+#define PARAM_STRING(name, def, flags, doc)                                    \
+	text(#name, def);                                                      \
+	flags_and_doc(flags, doc);
+#define true  1
+#define false 0
+#include "tbl/params.h"
+}
+
+static void
+params_compat(void)
+{
+#define PARAM_COMPAT(name, why)                                                \
+	item(#name);                                                           \
+	line(why ".");
+#include "tbl/params_compat.h"
+#undef PARAM_COMPAT
+}
+
+int
+main(void)
+{
+	char buf[4096];
+
+	while (fgets(buf, sizeof buf, stdin) != NULL) {
+		if (strcmp(buf, "@counters@\n") == 0)
+			counters();
+		else if (strcmp(buf, "@log_tags@\n") == 0)
+			log_tags();
+		else if (strcmp(buf, "@params@\n") == 0)
+			params();
+		else if (strcmp(buf, "@params_compat@\n") == 0)
+			params_compat();
+		else
+			fputs(buf, stdout);
+	}
+	return ferror(stdin) || fflush(stdout) != 0;
+}
