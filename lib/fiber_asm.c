@@ -65,11 +65,26 @@
 			   "xmm12", "xmm13", "xmm14", "xmm15", "memory",     \
 			   "cc")
 
-/* At the outermost frame: there is no caller. */
-#define OUTERMOST() __asm__ volatile(CFI(".cfi_undefined %rip"))
-
-/* As after a call: 8 bytes (the missing return address) from a 16. */
-enum { ENTRY_BYTES = 8 };
+/*
+ * Where a fresh stack begins: the outermost frame, which has no caller.  The
+ * first switch to it has `to` in %rsi still.  Its first instruction is before
+ * the label for the same reason as the int3 above.
+ */
+__asm__(".text\n"
+	".type fiber_bottom, @function\n"
+	"fiber_bottom:\n\t"
+	".cfi_startproc\n\t"
+	".cfi_undefined rip\n\t"
+	"nop\n"
+	".globl fiber_bottom_begin\n"
+	".hidden fiber_bottom_begin\n"
+	"fiber_bottom_begin:\n\t"
+	"endbr64\n\t"
+	"movq %rsi, %rdi\n\t"
+	"call fiber_entry\n\t"
+	"ud2\n\t"
+	".cfi_endproc\n"
+	".size fiber_bottom, . - fiber_bottom\n");
 
 #elif defined(__aarch64__)
 
@@ -104,9 +119,22 @@ enum { ENTRY_BYTES = 8 };
 			   "v24", "v25", "v26", "v27", "v28", "v29",         \
 			   "v30", "v31", "memory", "cc")
 
-#define OUTERMOST() __asm__ volatile(CFI(".cfi_undefined x30"))
-
-enum { ENTRY_BYTES = 0 };
+/* As above; `hint 38` is "bti jc". */
+__asm__(".text\n"
+	".type fiber_bottom, %function\n"
+	"fiber_bottom:\n\t"
+	".cfi_startproc\n\t"
+	".cfi_undefined x30\n\t"
+	"nop\n"
+	".globl fiber_bottom_begin\n"
+	".hidden fiber_bottom_begin\n"
+	"fiber_bottom_begin:\n\t"
+	"hint 38\n\t"
+	"mov x0, x1\n\t"
+	"bl fiber_entry\n\t"
+	"brk 1\n\t"
+	".cfi_endproc\n"
+	".size fiber_bottom, . - fiber_bottom\n");
 
 #else
 #error "no assembler for this processor: configure --with-fibers=ucontext"
@@ -131,17 +159,15 @@ switch_stack(struct fiber_ctx *from, struct fiber_ctx *to)
 #endif
 }
 
-/*
- * Where a fresh stack begins.  The switch that comes here for the first time
- * has its operands in the registers of the first two arguments.
- */
-FIBER_NO_SANITIZE static void
-fiber_entry(struct fiber_ctx *from, struct fiber_ctx *to)
-{
-	struct fiber *f = (struct fiber *)to;
+void fiber_bottom_begin(void);
+void fiber_entry(struct fiber_ctx *) __attribute__((visibility("hidden")));
 
-	(void)from;
-	OUTERMOST();
+/* Called by fiber_bottom; does not return. */
+__attribute__((used)) FIBER_NO_SANITIZE void
+fiber_entry(struct fiber_ctx *ctx)
+{
+	struct fiber *f = (struct fiber *)ctx;
+
 	fiber_san_arrived(f);
 	for (;;) {
 		f->fn(f->arg);
@@ -155,11 +181,9 @@ fiber_entry(struct fiber_ctx *from, struct fiber_ctx *to)
 static void
 make_fresh(struct fiber *f)
 {
-	char *top = f->stack.lo + f->stack.size;
-
 	fiber_san_fresh(f);
-	f->ctx.pc = (void *)(uintptr_t)fiber_entry;
-	f->ctx.sp = top - 16 - ENTRY_BYTES;
+	f->ctx.pc = (void *)(uintptr_t)fiber_bottom_begin;
+	f->ctx.sp = f->stack.lo + f->stack.size; /* 16-byte aligned */
 	f->ctx.fp = NULL;
 }
 

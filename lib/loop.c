@@ -44,7 +44,7 @@ struct loop {
 	/* the batch being handled: [batch_at, batch_n) is still to do */
 	struct epoll_event batch[BATCH];
 	int batch_at, batch_n;
-	struct loop *next; /* in loops */
+	struct loop *next; /* in all_loops */
 	/* what other threads write, on a cache line of its own */
 	_Alignas(64) _Atomic(struct mail *) mail; /* newest first */
 	atomic_bool asleep;
@@ -58,7 +58,7 @@ struct loop {
 
 /* All there are, for copal-gdb.py. */
 static pthread_mutex_t loops_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct loop *loops;
+static struct loop *all_loops;
 
 struct loop *
 loop_new(void)
@@ -86,8 +86,8 @@ loop_new(void)
 	fibers_init(&l->fibers, l);
 	l->fibers.now = clock_mono();
 	pthread_mutex_lock(&loops_lock);
-	l->next = loops;
-	loops = l;
+	l->next = all_loops;
+	all_loops = l;
 	pthread_mutex_unlock(&loops_lock);
 	return l;
 }
@@ -109,7 +109,7 @@ loop_free(struct loop **lp)
 		sched_yield();
 	loop_enter(before == l ? NULL : before);
 	pthread_mutex_lock(&loops_lock);
-	for (at = &loops; *at != l; at = &(*at)->next)
+	for (at = &all_loops; *at != l; at = &(*at)->next)
 		;
 	*at = l->next;
 	pthread_mutex_unlock(&loops_lock);
