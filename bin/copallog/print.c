@@ -173,18 +173,23 @@ is_harmless(const unsigned char *p, unsigned n)
 static void
 put_safe(FILE *to, struct str s)
 {
-	for (size_t i = 0; i < s.len;) {
+	size_t from = 0, i = 0;
+
+	/* What is harmless goes out in one piece. */
+	while (i < s.len) {
 		const unsigned char *p = (const unsigned char *)s.p + i;
 		unsigned n = utf8_len(p, s.len - i);
 
 		if (is_harmless(p, n)) {
-			fwrite(p, 1, n, to);
 			i += n;
-		} else {
-			fprintf(to, "\\x%02x", *p);
-			i++;
+			continue;
 		}
+		fwrite(s.p + from, 1, i - from, to);
+		fprintf(to, "\\x%02x", *p);
+		from = ++i;
 	}
+	if (i != from)
+		fwrite(s.p + from, 1, i - from, to);
 }
 
 /* "*  ", "** ", "***", "*4*" */
@@ -263,21 +268,27 @@ print_raw(FILE *to, const struct log_batch *b, const struct log_record *r)
 static void
 put_string(FILE *to, struct str s)
 {
+	size_t from = 0, i = 0;
+
 	putc('"', to);
-	for (size_t i = 0; i < s.len;) {
+	while (i < s.len) {
 		const unsigned char *p = (const unsigned char *)s.p + i;
 		unsigned n = utf8_len(p, s.len - i);
 
-		if (n == 0 || *p < 0x20 || *p == 0x7f) {
-			fprintf(to, "\\u%04x", *p);
-			n = 1;
-		} else {
-			if (*p == '"' || *p == '\\')
-				putc('\\', to);
-			fwrite(p, 1, n, to);
+		if (n > 1 || (n == 1 && *p >= 0x20 && *p != 0x7f &&
+				 *p != '"' && *p != '\\')) {
+			i += n;
+			continue;
 		}
-		i += n;
+		fwrite(s.p + from, 1, i - from, to);
+		if (*p == '"' || *p == '\\')
+			fprintf(to, "\\%c", *p);
+		else
+			fprintf(to, "\\u%04x", *p);
+		from = ++i;
 	}
+	if (i != from)
+		fwrite(s.p + from, 1, i - from, to);
 	putc('"', to);
 }
 
