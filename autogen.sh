@@ -110,7 +110,7 @@ ADDRESS=127.0.0.1:8080
 DEMO=127.0.0.1:8081
 
 say_what_to_try() {
-	adm="build/out/bin/copaladm/copaladm -n build/run"
+	adm="build/out/bin/copaladm/copaladm -n $PWD/build/run"
 	echo
 	echo "Copal on http://$ADDRESS/ in front of ${origin:-your VCL}. Try:"
 	echo
@@ -126,9 +126,9 @@ say_what_to_try() {
 	fi
 	cat <<-TRY
 	  $adm status
-	  $adm ban 'req.url ~ ^/'      the next is a miss again
-	  build/out/bin/copallog/copallog -n build/run     what happens, request by request
-	  build/out/bin/copalstat/copalstat -n build/run   counters
+	  $adm ban req.url '~' .      the next is a miss again
+	  build/out/bin/copallog/copallog -n $PWD/build/run     what happens, request by request
+	  build/out/bin/copalstat/copalstat -n $PWD/build/run   counters
 
 	Ctrl-C stops it. Start it again: the cache is still warm.
 
