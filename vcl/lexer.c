@@ -218,9 +218,10 @@ apply_unit(struct lexer *l, struct vcc_token *t, struct str unit,
 			return true;
 		}
 		t->kind = T_BYTES;
-		if (t->d * (double)units[i].bytes >= 9.2e18)
+		if (t->d * (double)units[i].bytes >= 9.2e18) {
 			vcc_error(l->c, at, "this size is too large");
-		else
+			t->kind = T_BAD;
+		} else
 			t->i = (int64_t)(t->d * (double)units[i].bytes);
 		return true;
 	}

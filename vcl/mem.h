@@ -47,6 +47,7 @@ void vcc_put(struct vcc_buf *, const char *bytes, size_t n);
 void vcc_puts(struct vcc_buf *, const char *z);
 void vcc_putf(struct vcc_buf *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-void vcc_vputf(struct vcc_buf *, const char *fmt, va_list);
+void vcc_vputf(struct vcc_buf *, const char *fmt, va_list)
+    __attribute__((nonnull(2), format(printf, 2, 0)));
 
 #endif

@@ -33,6 +33,8 @@ bool vcc_expect(struct vcc_parser *, unsigned kind, const char *after);
 void vcc_unexpected(struct vcc_parser *, const char *what);
 /* A name without dots; p is NULL after an error. */
 struct str vcc_expect_name(struct vcc_parser *, const char *what);
+/* include [+glob] "name"; false after an error */
+bool vcc_parse_include(struct vcc_parser *);
 /* After an error: goes behind the next ';', or to the '}' of this block. */
 void vcc_skip_statement(struct vcc_parser *);
 
