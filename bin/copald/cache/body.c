@@ -483,7 +483,8 @@ extent_is_resident(const struct extent *e)
 
 /* lock held on entry and return */
 static enum body_get
-piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory)
+piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory,
+    uint64_t *loaded)
 {
 	struct cold_read r = {.stv = stv, .extent = b->piece[i].extent};
 	nsec_t now = loop_now(core_self()->loop);
@@ -516,6 +517,7 @@ piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory)
 	if (r.buf != NULL && b->piece[i].buf == NULL) {
 		b->piece[i].buf = r.buf;
 		b->memory += r.buf->cap;
+		*loaded = r.buf->cap;
 		if (small)
 			atomic_store(&b->flat, r.buf);
 	} else {
@@ -531,6 +533,7 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 	struct buf *flat =
 	    atomic_load_explicit(&b->flat, memory_order_acquire);
 	enum body_get r = BODY_GET_OK;
+	uint64_t loaded = 0;
 	struct piece *p;
 
 	memset(v, 0, sizeof *v);
@@ -552,7 +555,7 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 	else if (p->buf == NULL) {
 		uint32_t i = (uint32_t)(p - b->piece);
 
-		r = piece_load(b, stv, i, in_memory);
+		r = piece_load(b, stv, i, in_memory, &loaded);
 		p = &b->piece[i];
 	}
 	if (r == BODY_GET_OK) {
@@ -566,6 +569,9 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 		}
 	}
 	pthread_mutex_unlock(&b->lock);
+	if (loaded > 0) /* every body is an object's */
+		stevedore_charge(stv, (struct object *)((char *)b -
+		    offsetof(struct object, body)), (int64_t)loaded);
 	return r;
 }
 

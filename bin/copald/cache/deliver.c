@@ -66,7 +66,8 @@ set_via(struct request *req)
 static bool
 resp_init(struct request *req)
 {
-	if (!http_init(&req->resp, &req->ws, params->http_max_hdr))
+	if (!http_init(&req->resp, &req->ws,
+	    params->http_max_hdr + FIELDS_OWN))
 		return false;
 	req->ctx.http[VCL_HTTP_RESP] = &req->resp;
 	return true;
@@ -277,6 +278,17 @@ status_has_no_body(unsigned status)
 	return status < 200 || status == 204 || status == 304;
 }
 
+/* What policy said of the connection, from this response on. */
+static void
+set_timeouts(struct request *req)
+{
+	const struct vcl_sess *v = &req->ctx.sess;
+
+	req->stream->timeouts = (struct stream_timeouts){
+	    .idle = (float)v->timeout_idle, .send = (float)v->send_timeout,
+	    .idle_send = (float)v->idle_send_timeout};
+}
+
 void
 deliver_object(struct request *req)
 {
@@ -285,6 +297,7 @@ deliver_object(struct request *req)
 	int64_t len = length_of(o);
 	bool head = str_eq(req->http.method, STR("HEAD"));
 
+	set_timeouts(req);
 	http_unset(&req->resp, FIELD_TRANSFER_ENCODING);
 	http_unset(&req->resp, FIELD_CONTENT_LENGTH);
 	if (req->resp.status == 200 && !req->is_pass && is_get_or_head(req) &&
@@ -333,6 +346,7 @@ deliver_bytes(struct request *req, struct str body)
 	struct stream *s = req->stream;
 	bool none = status_has_no_body(req->resp.status);
 
+	set_timeouts(req);
 	http_unset(&req->resp, FIELD_TRANSFER_ENCODING);
 	http_unset(&req->resp, FIELD_CONTENT_LENGTH);
 	if (!none)

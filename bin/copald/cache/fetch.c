@@ -128,6 +128,7 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 	f->backend = req->backend_hint;
 	f->storage = req->storage;
 	f->inval_seq = ban_position();
+	f->purges = purge_count();
 	log_txn_begin(&f->log, c->ring, LOG_KIND_FETCH, f->xid, req->xid,
 	    p + at, (uint32_t)log);
 	f->log.reason = kind == FETCH_PASS ? LOG_REASON_PASS :
@@ -656,6 +657,22 @@ body_of_stale(struct fetch *f)
 	return FS_DONE;
 }
 
+/*
+ * A fetch without a claim (hit-for-miss, hash_ignore_busy) whose answer is
+ * cacheable after all takes one now, unless another has it.
+ */
+static void
+late_claim(struct fetch *f)
+{
+	if (f->busy != NULL || f->is_pass || f->key.bytes.p == NULL ||
+	    index_claim(&f->key, &f->busy) != CLAIM_GRANTED)
+		return;
+	index_fetch_begins(f->busy, f);
+	/* of a purge in the meantime we were not told */
+	if (purge_count() != f->purges)
+		f->purged = true;
+}
+
 static enum fetch_step
 step_body(struct fetching *x)
 {
@@ -681,6 +698,7 @@ step_body(struct fetching *x)
 	}
 	if (f->was_304)
 		return body_of_stale(f);
+	late_claim(f);
 	cacheable = is_cacheable(f);
 	if (!cacheable)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);

@@ -55,6 +55,7 @@ struct fetch {
 	struct object *stale;    /* counted: for a conditional request */
 	struct object *obj;      /* counted: what we make */
 	uint64_t inval_seq;      /* of the log when we began */
+	uint64_t purges;         /* carried out when we began */
 	_Atomic bool purged;     /* the key was purged while we were under way */
 	struct objhead *key_head; /* we are in its list of fetches */
 	struct fetch *next_of_key;

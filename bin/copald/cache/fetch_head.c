@@ -58,9 +58,11 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 	struct http *h = &f->bereq0;
 	struct str connection = http_get_list(&req->http, FIELD_CONNECTION,
 	    &f->ws);
+	unsigned room = params->http_max_hdr + FIELDS_OWN;
+	struct str via;
 
-	if (!http_init(h, &f->ws, params->http_max_hdr) ||
-	    !http_init(&f->bereq, &f->ws, params->http_max_hdr) ||
+	if (!http_init(h, &f->ws, room) ||
+	    !http_init(&f->bereq, &f->ws, room) ||
 	    !http_init(&f->beresp, &f->ws, params->http_max_hdr))
 		return false;
 	h->method = kind == FETCH_PASS ?
@@ -79,7 +81,10 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 			return false;
 	}
 	f->has_body = kind == FETCH_PASS && req->framing.body != H1_NONE;
-	return http_set_known(h, FIELD_X_COPAL, arena_printf(&f->ws, "%llu",
+	via = http_get_list(h, FIELD_VIA, &f->ws);
+	return http_set_known(h, FIELD_VIA, via.p == NULL ? STR("1.1 copal") :
+	    arena_printf(&f->ws, "%.*s, 1.1 copal", STR_ARG(via))) &&
+	    http_set_known(h, FIELD_X_COPAL, arena_printf(&f->ws, "%llu",
 	    (unsigned long long)f->xid));
 }
 
@@ -105,7 +110,6 @@ bool
 fetch_finish_bereq(struct fetch *f)
 {
 	struct http *h = &f->bereq;
-	struct str via = http_get_list(h, FIELD_VIA, &f->ws);
 	bool ok = true;
 
 	/* VCL can't frame the message: we do (RFC 9112 6) */
@@ -123,9 +127,7 @@ fetch_finish_bereq(struct fetch *f)
 	    f->backend->host_header != NULL)
 		ok = ok && http_set_known(h, FIELD_HOST,
 		    str_from_z(f->backend->host_header));
-	return ok && http_set_known(h, FIELD_VIA, via.p == NULL ?
-	    STR("1.1 copal") :
-	    arena_printf(&f->ws, "%.*s, 1.1 copal", STR_ARG(via)));
+	return ok && !h->overflow;
 }
 
 /* A 304 says nothing about these (RFC 9111 3.2). */

@@ -33,7 +33,7 @@ pipe_make_bereq(struct request *req, struct http *h)
 	struct str connection = http_get_list(&req->http, FIELD_CONNECTION,
 	    &req->ws);
 
-	if (!http_init(h, &req->ws, params->http_max_hdr))
+	if (!http_init(h, &req->ws, params->http_max_hdr + FIELDS_OWN))
 		return false;
 	h->method = req->http.method;
 	h->target = req->http.target;

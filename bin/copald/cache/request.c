@@ -509,6 +509,9 @@ request_new(struct stream *s)
 	req->program = program_ref_active();
 	vcl_ctx_init(&req->ctx, &req->ws, &req->log, req->program);
 	req->ctx.req = req;
+	req->ctx.sess = (struct vcl_sess){.timeout_idle = s->timeouts.idle,
+	    .timeout_linger = -1, .send_timeout = s->timeouts.send,
+	    .idle_send_timeout = s->timeouts.idle_send};
 	req->ctx.now = loop_wall(c->loop);
 	return req;
 }
@@ -546,7 +549,8 @@ request_serve(struct stream *s)
 
 	COUNT_INC(client_req);
 	/* received keeps the head as it came; VCL works on a copy of it */
-	if (!http_init(&req->http, &req->ws, params->http_max_hdr)) {
+	if (!http_init(&req->http, &req->ws,
+	    params->http_max_hdr + FIELDS_OWN)) {
 		s->ops->abort(s);
 		log_txn_end(&req->log);
 		return;

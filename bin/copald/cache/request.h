@@ -34,6 +34,9 @@ enum request_step {
 	STEP_MAX
 };
 
+/* Room for fields that we and policy add, beyond http_max_hdr. */
+enum { FIELDS_OWN = 16 };
+
 /* The cache key: what vcl_hash said, and its hash. */
 struct key {
 	uint8_t hash[STORE_HASH_LEN];

@@ -123,8 +123,7 @@ receive(struct upstream *u, char *to, size_t room, size_t *n, bool first)
 		enum upstream_error e;
 
 		if (k >= 0) {
-			if (k < (ssize_t)room && k > 0 &&
-			    !(u->conn->src.ready & SOURCE_HUP))
+			if (k < (ssize_t)room && k > 0)
 				u->conn->src.ready &= (uint8_t)~SOURCE_READ;
 			if (k == 0)
 				u->eof = true;

@@ -94,6 +94,7 @@ conn_open(struct core *c, const struct listener *l, int fd,
 	conn->src.on_event = conn_event;
 	conn->core = c;
 	conn->listener = l;
+	conn->timeouts = (struct stream_timeouts){-1, -1, -1};
 	conn->timer.fn = conn_timeout;
 	conn->xid = core_xid(c);
 	conn->t_open = loop_wall(c->loop);
@@ -353,8 +354,6 @@ conn_receive(struct conn *conn)
 		conn_close(conn, n == 0 ? "REM_CLOSE" : "RX_ERROR");
 		return CONN_GONE;
 	}
-	if (conn->src.ready & SOURCE_HUP) /* the end follows: look again */
-		conn->src.ready |= SOURCE_READ;
 	if (conn->have == 0)
 		conn_head_begins(conn);
 	conn->have += (uint32_t)n;
@@ -368,7 +367,7 @@ conn_event(struct source *src)
 
 	if (conn->serving)
 		return; /* its fiber waits on the source */
-	while (conn->src.ready & SOURCE_READ) {
+	while (source_can(src, SOURCE_READ)) {
 		switch (conn_receive(conn)) {
 		case CONN_GONE:
 			return;
@@ -401,6 +400,7 @@ stream_begin(struct conn *conn)
 		s->local = &b->local;
 	}
 	s->listener = conn->listener;
+	s->timeouts = conn->timeouts;
 	s->close = !s->framing.keep_alive ||
 	    atomic_load_explicit(&conn->core->draining, memory_order_relaxed);
 	s->failed = false;
@@ -428,7 +428,8 @@ conn_next(struct conn *conn)
 	struct stream_block *b = conn->block;
 	enum conn_next next = CONN_WAITS;
 
-	conn->deadline = loop_now(c->loop) + NSEC_S(params->timeout_idle);
+	conn->deadline = loop_now(c->loop) + NSEC_S(conn->timeouts.idle >= 0 ?
+	    conn->timeouts.idle : params->timeout_idle);
 	conn->have -= b->end;
 	if (conn->have > 0) {
 		memmove(b->buf, b->buf + b->end, conn->have);
@@ -443,7 +444,7 @@ conn_next(struct conn *conn)
 			return CONN_GONE;
 		}
 	}
-	while (next == CONN_WAITS && (conn->src.ready & SOURCE_READ))
+	while (next == CONN_WAITS && source_can(&conn->src, SOURCE_READ))
 		next = conn_receive(conn);
 	return next;
 }
@@ -464,6 +465,7 @@ conn_serve(void *arg)
 
 		stream_begin(conn);
 		conn->core->serve(s);
+		conn->timeouts = s->timeouts;
 		if (s->failed || s->close || !conn_stream_drain(conn->block)) {
 			conn_close(conn, s->close_reason != NULL ?
 			    s->close_reason : "RESP_CLOSE");

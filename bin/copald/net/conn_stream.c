@@ -42,8 +42,7 @@ body_receive(struct stream_block *b, void *buf, size_t len)
 		ssize_t n = recv(conn->src.fd, buf, len, 0);
 
 		if (n >= 0) {
-			if (n < (ssize_t)len &&
-			    !(conn->src.ready & SOURCE_HUP))
+			if (n < (ssize_t)len)
 				conn->src.ready &= (uint8_t)~SOURCE_READ;
 			return n;
 		}
@@ -201,10 +200,13 @@ send_wait(struct stream_block *b)
 {
 	struct conn *conn = b->conn;
 	nsec_t now = loop_now(conn->core->loop);
-	nsec_t deadline = now + NSEC_S(params->idle_send_timeout);
+	const struct stream_timeouts *t = &b->s.timeouts;
+	nsec_t deadline = now + NSEC_S(t->idle_send >= 0 ? t->idle_send :
+	    params->idle_send_timeout);
 
 	if (b->send_deadline == 0)
-		b->send_deadline = now + NSEC_S(params->send_timeout);
+		b->send_deadline = now + NSEC_S(t->send >= 0 ? t->send :
+		    params->send_timeout);
 	if (deadline > b->send_deadline)
 		deadline = b->send_deadline;
 	conn->src.ready &= (uint8_t)~SOURCE_WRITE;

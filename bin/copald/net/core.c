@@ -16,6 +16,8 @@
 #include "worker.h"
 
 __thread struct core *core_mine;
+FIBER_SHARE_THREAD_LOCAL(core_mine);
+FIBER_SHARE_THREAD_LOCAL(counters_mine);
 
 static struct core *cores;
 static unsigned core_n;

@@ -57,6 +57,11 @@ struct stream_ops {
 	struct source *(*raw)(struct stream *, struct str *pending);
 };
 
+/* Timeouts of the connection that policy may set (sess.*); < 0: parameter. */
+struct stream_timeouts {
+	float idle, send, idle_send;
+};
+
 struct stream {
 	const struct stream_ops *ops;
 	struct core *core;
@@ -72,6 +77,7 @@ struct stream {
 	bool close;                  /* no other request after this one */
 	bool failed;                 /* an operation returned -1 */
 	bool body_unread;            /* the request's body is not all read */
+	struct stream_timeouts timeouts; /* stay for the next request */
 	uint64_t body_received;
 	uint64_t head_sent, body_sent; /* bytes */
 	const char *close_reason;    /* for the log */
