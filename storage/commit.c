@@ -73,7 +73,7 @@ note_added(struct store *st, const uint8_t hash[STORE_HASH_LEN])
 	if (!filter_follows(st, hash))
 		return 0;
 	if (!grow((void **)&w->added, &w->added_room, w->added_n,
-	    sizeof *w->added) || !filter_add(&st->filter, hash))
+	    sizeof *w->added) || !fpset_add(&st->filter, hash))
 		return ENOMEM;
 	memcpy(w->added[w->added_n++], hash, STORE_HASH_LEN);
 	return 0;
@@ -364,14 +364,14 @@ settle(struct store *st, bool ok, bool victim_empty, bool invals_only)
 	struct writer *w = &st->w;
 
 	for (size_t i = 0; !ok && i < w->added_n; i++)
-		filter_remove(&st->filter, w->added[i]);
+		fpset_remove(&st->filter, w->added[i]);
 	for (size_t i = 0; ok && i < w->gone_n; i++) {
 		const struct gone *g = &w->gone[i];
 
 		if (!g->known)
 			continue;
 		if (g->last && filter_follows(st, g->hash))
-			filter_remove(&st->filter, g->hash);
+			fpset_remove(&st->filter, g->hash);
 		if (g->told && st->cfg.on_gone != NULL)
 			st->cfg.on_gone(st->cfg.priv, g->hash, g->seq);
 	}
@@ -442,6 +442,7 @@ static void
 answer(struct store *st, struct op *op, int error)
 {
 	uint64_t seq = error == 0 ? op->seq : 0;
+	sem_t *sync;
 
 	switch (op->kind) {
 	case OP_COMMIT:
@@ -461,8 +462,11 @@ answer(struct store *st, struct op *op, int error)
 			    error != 0 ? mdb_strerror(error) : NULL);
 		break;
 	case OP_SYNC:
-		sem_post(op->sync);
-		break;
+		/* The waiter may look at the queue: it is out of it. */
+		sync = op->sync;
+		op_free(st, op);
+		sem_post(sync);
+		return;
 	case OP_PIECE:
 	case OP_FAIL:
 	case OP_ABORT:

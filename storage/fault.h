@@ -18,6 +18,8 @@ enum fault_op {
 };
 
 extern int (*volatile fault_hook)(enum fault_op);
+/* After a disk error, until the next try, in ms: shorter in a test */
+extern volatile int fault_retry_ms;
 
 static inline int
 fault(enum fault_op op)

@@ -159,7 +159,7 @@ store_lookup(struct store *st, const uint8_t hash[STORE_HASH_LEN],
 bool
 store_may_have(const struct store *st, const uint8_t hash[STORE_HASH_LEN])
 {
-	return filter_may_have((struct filter *)&st->filter, hash);
+	return fpset_may_have((struct fpset *)&st->filter, hash);
 }
 
 int

@@ -320,7 +320,7 @@ static void
 store_free(struct store *st)
 {
 	close_files(st);
-	filter_fini(&st->filter);
+	fpset_fini(&st->filter);
 	queue_fini(&st->q);
 	if (st->lock_fd >= 0)
 		close(st->lock_fd);
@@ -347,7 +347,7 @@ store_open(const struct store_config *cfg, char err[STORE_ERR_LEN])
 	queue_init(&st->q);
 	if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
 		seed = (uint64_t)now_ms();
-	if (!filter_init(&st->filter, seed) || st->name == NULL ||
+	if (!fpset_init(&st->filter, seed) || st->name == NULL ||
 	    st->dir == NULL) {
 		snprintf(err, STORE_ERR_LEN, "out of memory");
 		goto fail;

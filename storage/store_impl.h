@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "catalogue.h"
-#include "filter.h"
+#include "fpset.h"
 #include "segment.h"
 #include "store.h"
 
@@ -32,8 +32,6 @@ enum {
 	BATCH_IDLE_MS = 20,
 	/* Objects deleted in one transaction to make room */
 	EVICT_STEP = 2000,
-	/* After a disk error, until the next try */
-	RETRY_MS = 5000,
 	/* A full disk is taken as the store's size for so long. */
 	SOFT_LIMIT_MS = 60000,
 };
@@ -159,7 +157,7 @@ struct store {
 	size_t queue_max;
 	struct catalogue cat;
 	struct segments segs;
-	struct filter filter;
+	struct fpset filter;
 	struct queue q;
 	struct writer w;
 	pthread_t writer, warmer;

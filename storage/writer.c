@@ -12,6 +12,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "fault.h"
 #include "store_impl.h"
 
 enum {
@@ -22,12 +23,14 @@ enum {
 	GOOD_AFTER_MS = 60000,
 };
 
+volatile int fault_retry_ms = 5000;
+
 void
 writer_failed(struct store *st, const char *what, int error)
 {
 	struct writer *w = &st->w;
 
-	atomic_store(&st->read_only_until, now_ms() + RETRY_MS);
+	atomic_store(&st->read_only_until, now_ms() + fault_retry_ms);
 	if (error == MDB_CORRUPTED || error == MDB_PAGE_NOTFOUND ||
 	    error == MDB_PANIC)
 		health_damaged(st->dir);
@@ -202,7 +205,7 @@ fill_filter(struct store *st)
 		catalogue_read_end(&st->cat, txn);
 	}
 	for (unsigned i = 0; rc == 0 && i < n; i++)
-		if (!filter_add(&st->filter, hash[i]))
+		if (!fpset_add(&st->filter, hash[i]))
 			rc = ENOMEM;
 	if (rc == 0 && n > 0) {
 		memcpy(w->fill_at, hash[n - 1], STORE_HASH_LEN);
@@ -217,7 +220,7 @@ fill_filter(struct store *st)
 		w->fill_begun = false;
 	} else if (n < FILL_STEP) {
 		w->filling = false;
-		filter_set_complete(&st->filter);
+		fpset_set_complete(&st->filter);
 	}
 }
 

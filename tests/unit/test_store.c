@@ -5,7 +5,7 @@
 #include <CUnit/CUnit.h>
 
 #include <pthread.h>
-#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -455,20 +455,20 @@ check_overfilled(const struct series *s, unsigned n)
 }
 
 static void
-evict(size_t largest)
+evict(size_t largest, unsigned times)
 {
 	struct series one = {1000000, 1, largest}, two = {2000000, 2, largest};
 	unsigned n;
 
 	begin();
-	n = overfill(&one, 10);
+	n = overfill(&one, times);
 	CU_ASSERT_TRUE(rig.gone_n > 0);
 	CU_ASSERT_TRUE(stats().evicted > 0);
 	check_overfilled(&one, n);
 	rig_reopen(&rig);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rig.st);
 	check_overfilled(&one, n);
-	n = overfill(&two, 3);
+	n = overfill(&two, 2);
 	check_overfilled(&two, n);
 	end();
 }
@@ -476,19 +476,19 @@ evict(size_t largest)
 static void
 test_eviction_of_inline(void)
 {
-	evict(1000);
+	evict(1000, 4);
 }
 
 static void
 test_eviction_of_mixed(void)
 {
-	evict(100000);
+	evict(100000, 10);
 }
 
 static void
 test_eviction_of_large(void)
 {
-	evict(2000000);
+	evict(2000000, 5);
 }
 
 static void
@@ -568,7 +568,7 @@ test_filter_says_no(void)
 	end();
 }
 
-static volatile bool churning;
+static atomic_bool churning;
 
 static void *
 reader(void *arg)

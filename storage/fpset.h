@@ -1,5 +1,5 @@
 /*
- * filter.h - "may this hash be in the store?", from RAM.
+ * fpset.h - "may this hash be in the store?", from RAM.
  *
  * A multiset of 32-bit fingerprints in an open-addressed table: 5 to 8 bytes
  * an entry, one or two cache lines a question.  A fingerprint's place follows
@@ -8,8 +8,8 @@
  *
  * Threads: anybody asks, without a lock; one thread (the writer) changes.
  */
-#ifndef COPAL_STORAGE_FILTER_H
-#define COPAL_STORAGE_FILTER_H
+#ifndef COPAL_STORAGE_FPSET_H
+#define COPAL_STORAGE_FPSET_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,34 +17,34 @@
 
 #include "store.h"
 
-enum { FILTER_STRIPES = 16 };
+enum { FPSET_STRIPES = 16 };
 
-struct filter_table;
+struct fpset_table;
 
-struct filter {
-	_Atomic(struct filter_table *) table;
+struct fpset {
+	_Atomic(struct fpset_table *) table;
 	atomic_bool complete; /* else every answer is yes */
 	uint64_t seed;
 	/* Readers inside, in stripes: tells when an old table is free. */
 	struct {
 		_Alignas(64) atomic_uint n;
-	} inside[FILTER_STRIPES];
+	} inside[FPSET_STRIPES];
 };
 
 /* false: no memory */
-bool filter_init(struct filter *, uint64_t seed);
-void filter_fini(struct filter *);
+bool fpset_init(struct fpset *, uint64_t seed);
+void fpset_fini(struct fpset *);
 
-bool filter_may_have(struct filter *, const uint8_t hash[STORE_HASH_LEN]);
+bool fpset_may_have(struct fpset *, const uint8_t hash[STORE_HASH_LEN]);
 /* false: no memory to grow; the filter answers yes from now on */
-bool filter_add(struct filter *, const uint8_t hash[STORE_HASH_LEN]);
+bool fpset_add(struct fpset *, const uint8_t hash[STORE_HASH_LEN]);
 /* Of one that was added */
-void filter_remove(struct filter *, const uint8_t hash[STORE_HASH_LEN]);
+void fpset_remove(struct fpset *, const uint8_t hash[STORE_HASH_LEN]);
 /* All that is in the store has been added: answers count from now on. */
-void filter_set_complete(struct filter *);
+void fpset_set_complete(struct fpset *);
 
 /* Entries, and bytes of the table */
-uint64_t filter_n(const struct filter *);
-uint64_t filter_bytes(const struct filter *);
+uint64_t fpset_n(const struct fpset *);
+uint64_t fpset_bytes(const struct fpset *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * filter.c - the set of fingerprints behind store_may_have; see filter.h.
+ * fpset.c - the set of fingerprints behind store_may_have; see fpset.h.
  *
  * Linear probing.  A slot is 0 (empty, a search ends), 1 (removed, a search
  * goes on) or a fingerprint.  Nothing is ever moved within a table, so a
@@ -7,7 +7,7 @@
  * table with too few empty slots is copied into a new one and the pointer
  * swapped.
  */
-#include "filter.h"
+#include "fpset.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -23,17 +23,17 @@ enum {
 	FRESH_PERCENT = 55,
 };
 
-struct filter_table {
+struct fpset_table {
 	uint32_t slots;
 	uint32_t used;    /* fingerprints */
 	uint32_t removed;
 	_Atomic uint32_t slot[];
 };
 
-static struct filter_table *
+static struct fpset_table *
 table_new(uint64_t slots)
 {
-	struct filter_table *t;
+	struct fpset_table *t;
 
 	if (slots < SLOTS_MIN)
 		slots = SLOTS_MIN;
@@ -46,7 +46,7 @@ table_new(uint64_t slots)
 }
 
 static uint32_t
-fingerprint(const struct filter *f, const uint8_t hash[STORE_HASH_LEN])
+fingerprint(const struct fpset *f, const uint8_t hash[STORE_HASH_LEN])
 {
 	uint32_t fp = (uint32_t)(XXH3_64bits_withSeed(hash, STORE_HASH_LEN,
 	    f->seed) >> 32);
@@ -56,19 +56,19 @@ fingerprint(const struct filter *f, const uint8_t hash[STORE_HASH_LEN])
 
 /* Where the search for fp starts: its share of the table */
 static uint32_t
-home(const struct filter_table *t, uint32_t fp)
+home(const struct fpset_table *t, uint32_t fp)
 {
 	return (uint32_t)(((uint64_t)fp * t->slots) >> 32);
 }
 
 static uint32_t
-next(const struct filter_table *t, uint32_t i)
+next(const struct fpset_table *t, uint32_t i)
 {
 	return i + 1 < t->slots ? i + 1 : 0;
 }
 
 static void
-table_add(struct filter_table *t, uint32_t fp)
+table_add(struct fpset_table *t, uint32_t fp)
 {
 	uint32_t i = home(t, fp), v;
 
@@ -82,20 +82,20 @@ table_add(struct filter_table *t, uint32_t fp)
 }
 
 bool
-filter_init(struct filter *f, uint64_t seed)
+fpset_init(struct fpset *f, uint64_t seed)
 {
-	struct filter_table *t = table_new(SLOTS_MIN);
+	struct fpset_table *t = table_new(SLOTS_MIN);
 
 	atomic_init(&f->table, t);
 	atomic_init(&f->complete, false);
 	f->seed = seed;
-	for (int i = 0; i < FILTER_STRIPES; i++)
+	for (int i = 0; i < FPSET_STRIPES; i++)
 		atomic_init(&f->inside[i].n, 0);
 	return t != NULL;
 }
 
 void
-filter_fini(struct filter *f)
+fpset_fini(struct fpset *f)
 {
 	free(atomic_load(&f->table));
 	atomic_store(&f->table, NULL);
@@ -109,16 +109,16 @@ my_stripe(void)
 	static _Thread_local unsigned stripe;
 
 	if (stripe == 0)
-		stripe = 1 + atomic_fetch_add(&next_stripe, 1) % FILTER_STRIPES;
+		stripe = 1 + atomic_fetch_add(&next_stripe, 1) % FPSET_STRIPES;
 	return stripe - 1;
 }
 
 bool
-filter_may_have(struct filter *f, const uint8_t hash[STORE_HASH_LEN])
+fpset_may_have(struct fpset *f, const uint8_t hash[STORE_HASH_LEN])
 {
 	uint32_t fp = fingerprint(f, hash), i, v;
 	unsigned stripe = my_stripe();
-	const struct filter_table *t;
+	const struct fpset_table *t;
 
 	if (!atomic_load(&f->complete))
 		return true;
@@ -134,9 +134,9 @@ filter_may_have(struct filter *f, const uint8_t hash[STORE_HASH_LEN])
 
 /* A fresh table of the right size takes the place of the old. */
 static bool
-renew(struct filter *f)
+renew(struct fpset *f)
 {
-	struct filter_table *old = atomic_load(&f->table), *t;
+	struct fpset_table *old = atomic_load(&f->table), *t;
 
 	t = table_new(((uint64_t)old->used + 1) * 100 / FRESH_PERCENT);
 	if (t == NULL)
@@ -153,7 +153,7 @@ renew(struct filter *f)
 	 * Who came before the swap may hold the old pointer, who comes after
 	 * has the new: once each stripe was seen empty, the old is free.
 	 */
-	for (int i = 0; i < FILTER_STRIPES; i++)
+	for (int i = 0; i < FPSET_STRIPES; i++)
 		while (atomic_load(&f->inside[i].n) != 0)
 			sched_yield();
 	free(old);
@@ -161,9 +161,9 @@ renew(struct filter *f)
 }
 
 bool
-filter_add(struct filter *f, const uint8_t hash[STORE_HASH_LEN])
+fpset_add(struct fpset *f, const uint8_t hash[STORE_HASH_LEN])
 {
-	struct filter_table *t = atomic_load(&f->table);
+	struct fpset_table *t = atomic_load(&f->table);
 
 	if (((uint64_t)t->used + t->removed + 1) * 100 >
 	    (uint64_t)t->slots * FULL_PERCENT) {
@@ -180,9 +180,9 @@ filter_add(struct filter *f, const uint8_t hash[STORE_HASH_LEN])
 }
 
 void
-filter_remove(struct filter *f, const uint8_t hash[STORE_HASH_LEN])
+fpset_remove(struct fpset *f, const uint8_t hash[STORE_HASH_LEN])
 {
-	struct filter_table *t = atomic_load(&f->table);
+	struct fpset_table *t = atomic_load(&f->table);
 	uint32_t fp = fingerprint(f, hash), i = home(t, fp), v;
 
 	while ((v = t->slot[i]) != EMPTY && v != fp)
@@ -207,22 +207,22 @@ filter_remove(struct filter *f, const uint8_t hash[STORE_HASH_LEN])
 }
 
 void
-filter_set_complete(struct filter *f)
+fpset_set_complete(struct fpset *f)
 {
 	atomic_store(&f->complete, true);
 }
 
 uint64_t
-filter_n(const struct filter *f)
+fpset_n(const struct fpset *f)
 {
-	return atomic_load(&((struct filter *)f)->table)->used;
+	return atomic_load(&((struct fpset *)f)->table)->used;
 }
 
 uint64_t
-filter_bytes(const struct filter *f)
+fpset_bytes(const struct fpset *f)
 {
-	const struct filter_table *t = atomic_load(
-	    &((struct filter *)f)->table);
+	const struct fpset_table *t = atomic_load(
+	    &((struct fpset *)f)->table);
 
 	return sizeof *t + (uint64_t)t->slots * sizeof t->slot[0];
 }
