@@ -338,6 +338,16 @@ static const struct str verdict_name[] = {
 #undef VCL_VERDICT
 };
 
+/* Each try (restart, retry) begins here: what VCL said before is over. */
+static void
+begin_try(struct vcl_ctx *ctx)
+{
+	ctx->filters = STR_NULL;
+	ctx->pass_ttl = -1;
+	if (ctx->fetch != NULL && ctx->fetch->req != NULL)
+		req_body_rewind(ctx->fetch->req->stream);
+}
+
 enum vcl_ret
 program_call(struct vcl_ctx *ctx, enum vcl_sub_id sub)
 {
@@ -351,13 +361,15 @@ program_call(struct vcl_ctx *ctx, enum vcl_sub_id sub)
 	ctx->now = loop != NULL ? loop_wall(loop) : clock_wall();
 	if (ctx->log != NULL)
 		log_put(ctx->log, LOG_VCL_CALL, sub_name[sub]);
-	/* each try of a fetch begins here, and sends the body anew */
-	if (sub == VCL_SUB_BACKEND_FETCH && ctx->fetch != NULL &&
-	    ctx->fetch->req != NULL)
-		req_body_rewind(ctx->fetch->req->stream);
+	if (sub == VCL_SUB_RECV || sub == VCL_SUB_BACKEND_FETCH)
+		begin_try(ctx);
 	ret = ctx->program->info->sub[sub](ctx);
 	if (ctx->failed)
 		ret = VCL_RET_FAIL;
+	/* a body that is kept counts as one that was not sent yet */
+	if (ret == VCL_RET_RETRY && ctx->fetch != NULL &&
+	    ctx->fetch->req != NULL && ctx->fetch->req->buffered)
+		ctx->fetch->body_sent = false;
 	if (ctx->log != NULL)
 		log_put(ctx->log, LOG_VCL_RETURN, verdict_name[ret]);
 	return ret;

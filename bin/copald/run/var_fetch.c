@@ -275,9 +275,7 @@ vrt_r_beresp_filters(struct vcl_ctx *ctx)
 void
 vrt_w_beresp_filters(struct vcl_ctx *ctx, VCL_STRING s)
 {
-	s = vcl_keep(ctx, str_trim(s), "beresp.filters");
-	if (s.p != NULL)
-		ctx->filters = s;
+	vcl_set_filters(ctx, VCL_HTTP_BERESP, s);
 }
 
 static void

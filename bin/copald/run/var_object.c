@@ -227,11 +227,8 @@ vrt_r_resp_filters(struct vcl_ctx *ctx)
 void
 vrt_w_resp_filters(struct vcl_ctx *ctx, VCL_STRING s)
 {
-	s = vcl_keep(ctx, str_trim(s), "resp.filters");
-	if (s.p == NULL)
-		return;
-	ctx->filters = s;
-	ctx->req->filters_off = s.len == 0;
+	vcl_set_filters(ctx, VCL_HTTP_RESP, s);
+	ctx->req->filters_off = ctx->filters.p != NULL && ctx->filters.len == 0;
 }
 
 VCL_BOOL

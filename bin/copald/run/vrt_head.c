@@ -244,3 +244,38 @@ vcl_set_reason(struct vcl_ctx *ctx, enum vcl_http which, struct str s)
 							 : LOG_BERESP_REASON,
 		    s);
 }
+
+static bool
+is_filter(struct str name)
+{
+	static const struct str known[] = {STR("esi"), STR("esi_gzip"),
+	    STR("gunzip"), STR("gzip"), STR("testgunzip")};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (str_eq(name, known[i]))
+			return true;
+	return false;
+}
+
+void
+vcl_set_filters(struct vcl_ctx *ctx, enum vcl_http which, struct str s)
+{
+	struct str rest = str_trim(s);
+
+	while (rest.len != 0) {
+		const char *space = memchr(rest.p, ' ', rest.len);
+		struct str name = str_of(rest.p, space != NULL
+		    ? (size_t)(space - rest.p) : rest.len);
+
+		if (!is_filter(name)) {
+			vcl_fail(ctx, "%s.filters: there is no filter "
+			    "\"%.*s\"", head_name[which], STR_ARG(name));
+			return;
+		}
+		rest = str_trim(str_of(rest.p + name.len,
+		    rest.len - name.len));
+	}
+	s = vcl_keep(ctx, str_trim(s), "filters");
+	if (s.p != NULL)
+		ctx->filters = s;
+}

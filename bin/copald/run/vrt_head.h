@@ -18,6 +18,8 @@ void vcl_set_proto(struct vcl_ctx *, enum vcl_http which, struct str);
 /* The reason phrase goes with it. */
 void vcl_set_status(struct vcl_ctx *, enum vcl_http which, int64_t status);
 void vcl_set_reason(struct vcl_ctx *, enum vcl_http which, struct str);
+/* resp.filters, beresp.filters: names that we know, separated by spaces */
+void vcl_set_filters(struct vcl_ctx *, enum vcl_http which, struct str);
 /* "HTTP/1.1"; h may be NULL */
 struct str vcl_proto(const struct http *h);
 
