@@ -26,6 +26,7 @@
 #include "listener.h"
 #include "metrics.h"
 #include "mgr.h"
+#include "oneshot.h"
 #include "options.h"
 #include "params.h"
 #include "session.h"
@@ -497,6 +498,27 @@ start_worker(void)
 	cli_answer_free(&a);
 }
 
+static int
+try_workdir(void *priv)
+{
+	(void)priv;
+	return access(config.workdir, X_OK) == 0 ? 0 : errno;
+}
+
+/* Folders above the state folder may keep the worker's user out. */
+static void
+check_reach(void)
+{
+	const struct oneshot job = {"check", try_workdir, NULL, 10, 0};
+	struct cli_answer a;
+
+	cli_answer_init(&a);
+	if (!oneshot_run(&job, &a))
+		mgr_die("%s cannot be reached by the worker, which does not "
+		    "run as root: see -j", config.workdir);
+	cli_answer_free(&a);
+}
+
 static void
 set_up(const struct options *o)
 {
@@ -507,6 +529,7 @@ set_up(const struct options *o)
 		mgr_die("%s", err);
 	if (!state_open(config.workdir, err))
 		mgr_die("%s", err);
+	check_reach();
 	take_secret(o);
 	if (!spec_stores(o->store_n, o->store, config.workdir, &config, err))
 		mgr_die("%s", err);

@@ -175,7 +175,9 @@ run_session(struct session *s)
 				goto over;
 			break;
 		}
-		run_one(s, &w);
+		/* an empty line gets no answer: some clients send too many */
+		if (w.n > 0 || w.error != NULL)
+			run_one(s, &w);
 		cli_words_free(&w);
 	}
 	if (s->out.len > 0 && s->sent < s->out.len && !s->console) {
