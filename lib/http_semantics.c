@@ -262,8 +262,8 @@ freshness_of(struct freshness *f, const struct http *h, double now,
 		date = now;
 	/* RFC 9111 4.2.3: the larger of the apparent age and Age */
 	f->age = age_value(h);
-	if (now - date > f->age)
-		f->age = now - date;
+	if (floor(now - date) > f->age) /* ages are whole seconds */
+		f->age = floor(now - date);
 	f->ttl = lifetime(f, h, &cc, date, now, default_ttl);
 	f->cacheable = h->status >= 200 &&
 	    (f->explicit_ || cacheable_by_default(h->status));

@@ -3,6 +3,7 @@
  * (RFC 9112): body bytes in, head and body bytes out.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
