@@ -135,6 +135,7 @@ struct vcc_use {
 	struct vcc_span at;
 	unsigned allowed;  /* mask of enum vcl_sub_id */
 	const char *what;  /* "'req.url' can't be read" */
+	bool harmless;     /* elsewhere it has no effect: a warning */
 };
 
 /* One sub calls another. */

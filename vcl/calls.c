@@ -56,6 +56,11 @@ judge(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 
 	if (bad == 0)
 		return;
+	if (use->harmless) {
+		vcc_warning(c, use->at, "%s in %s", use->what,
+		    vcc_mask_text(c, bad));
+		return;
+	}
 	vcc_error(c, use->at, "%s in %s; it can be in %s", use->what,
 	    vcc_mask_text(c, bad), vcc_mask_text(c, use->allowed));
 	if (s->id < 0)

@@ -8,20 +8,19 @@
 
 static void check_block(struct vcc *, struct vcc_sub *, struct vcc_stmt *);
 
-void
+struct vcc_use *
 vcc_use(struct vcc *c, struct vcc_sub *sub, struct vcc_span at,
     unsigned allowed, const char *what)
 {
 	struct vcc_use *use;
 
-	if (allowed == vcc_side_mask(STR("all")))
-		return;
 	use = vcc_alloc(&c->mem, sizeof(*use));
 	use->at = at;
 	use->allowed = allowed;
 	use->what = what;
 	*sub->use_end = use;
 	sub->use_end = &use->next;
+	return use;
 }
 
 void
@@ -99,7 +98,8 @@ check_status(struct vcc *c, const struct vcc_expr *e)
 	/* vcl-var(7): the last three digits are what is sent */
 	if (e && e->kind == E_INT &&
 	    (e->i < 0 || e->i > 65535 || e->i % 1000 < 100))
-		vcc_error(c, e->at, "a status has three digits, from 100 on");
+		vcc_warning(c, e->at,
+		    "a status has three digits, from 100 on; this will fail");
 }
 
 static void
@@ -130,7 +130,7 @@ check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 		check_status(c, s->arg[0]);
 	if (s->verdict == VCL_RET_PASS && s->arg[0])
 		vcc_use(c, sub, s->at, 1u << VCL_SUB_BACKEND_RESPONSE,
-		    "'return (pass(duration))' is not allowed");
+		    "the duration has no effect")->harmless = true;
 }
 
 static void

@@ -119,7 +119,7 @@ void vcc_check_calls(struct vcc *);
 /* emit.c: the C text, malloc'ed; NULL if there is no memory */
 char *vcc_emit(struct vcc *);
 /* A use of something that only allowed subs may do. */
-void vcc_use(struct vcc *, struct vcc_sub *, struct vcc_span,
+struct vcc_use *vcc_use(struct vcc *, struct vcc_sub *, struct vcc_span,
     unsigned allowed, const char *what);
 /* That sub is run by this one. */
 void vcc_edge(struct vcc *, struct vcc_sub *from, struct vcc_sub *to,

@@ -228,6 +228,25 @@ apply_unit(struct lexer *l, struct vcc_token *t, struct str unit,
 	return false;
 }
 
+/* "5 s": a unit may stand apart from its number, if it is one. */
+static void
+skip_to_unit(struct lexer *l)
+{
+	const char *p = l->p, *end;
+
+	while (p < l->end && (*p == ' ' || *p == '\t'))
+		p++;
+	for (end = p; end < l->end && is_name((unsigned char)*end); end++)
+		continue;
+	if (end == p || (end < l->end && *end == '.'))
+		return;
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (str_eq(str_of(p, (size_t)(end - p)),
+		    str_from_z(units[i].name)))
+			l->p = p;
+	}
+}
+
 static void
 lex_number(struct lexer *l, struct vcc_token *t)
 {
@@ -256,6 +275,7 @@ lex_number(struct lexer *l, struct vcc_token *t)
 		overflow |= __builtin_mul_overflow(t->i, 10, &t->i) ||
 		    __builtin_add_overflow(t->i, from[i] - '0', &t->i);
 	t->kind = fraction ? T_REAL : T_INT;
+	skip_to_unit(l);
 	for (unit = l->p; is_name(peek(l, 0)) && peek(l, 0) != '-'; l->p++)
 		continue;
 	if (l->p > unit) {

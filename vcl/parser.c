@@ -351,6 +351,23 @@ unknown_declaration(struct vcc_parser *p)
 	    vcc_did_you_mean(p->c, &nearest));
 }
 
+/* A second "vcl 4.1;" changes nothing, and may want no more than the first. */
+static void
+repeat_marker(struct vcc_parser *p)
+{
+	struct vcc_frame *f = p->frame;
+	unsigned syntax = f->source->syntax, all = p->c->syntax;
+	struct vcc_span at = p->t.at;
+
+	read_marker(p, f);
+	if (f->source->syntax != syntax)
+		vcc_error(p->c, at, "this file is VCL %u.%u, as its first line "
+		    "says", syntax / 10, syntax % 10);
+	f->source->syntax = syntax;
+	p->c->syntax = all;
+	vcc_advance(p);
+}
+
 static void
 parse_declaration(struct vcc_parser *p)
 {
@@ -386,8 +403,7 @@ parse_declaration(struct vcc_parser *p)
 		if (!parse_import(p))
 			vcc_skip_statement(p);
 	} else if (vcc_is_word(p, "vcl")) {
-		vcc_error(p->c, p->t.at, "'vcl' must be the first in its file");
-		vcc_skip_statement(p);
+		repeat_marker(p);
 	} else {
 		unknown_declaration(p);
 		vcc_skip_statement(p);

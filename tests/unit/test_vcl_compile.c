@@ -145,6 +145,8 @@ test_accepted(void)
 		RECV("return (hash);"),
 		RECV("return(hash);"),
 		RECV(";"),
+		BACKEND "vcl 4.1;",
+		RECV("set req.ttl = 5 s + 1.5 h;"),
 		RECV("") "sub vcl_recv { } sub vcl_recv { }",
 		RECV("if (req.http.a == \"b\" || (req.http.c && !req.http.d))"
 		     " { return (pipe); }"),
@@ -203,7 +205,8 @@ test_refused(void)
 		{RECV("return (hsah);"), "did you mean 'hash'?"},
 		{RECV("return (synth);"), "'synth' takes arguments"},
 		{RECV("return (hash(1));"), "'hash' takes no arguments"},
-		{RECV("return (synth(99));"), "from 100 on"},
+		{RECV("return (synth(99));"), "warning: a status has"},
+		{RECV("return (pass(1s));"), "warning: the duration has no"},
 		{RECV("return;"), "vcl_recv needs a verdict"},
 		{RECV("sett req.url = \"a\";"), "did you mean 'set'?"},
 		{RECV("error 404;"), "'error' is VCL 3"},
@@ -214,7 +217,7 @@ test_refused(void)
 		{BACKEND "}", "'}' without a '{'"},
 		{BACKEND "sbu x { }", "did you mean 'sub'?"},
 		{BACKEND "director d { }", "'director' is VCL 3"},
-		{BACKEND "vcl 4.1;", "must be the first"},
+		{BACKEND "vcl 4.0;", "this file is VCL 4.1"},
 		/* names */
 		{BACKEND "sub vcl_rcv { }", "did you mean 'vcl_recv'?"},
 		{BACKEND "sub vcl_fetch { }", "it is vcl_backend_response"},
