@@ -46,9 +46,14 @@ open_dbis(struct catalogue *c, MDB_txn *txn)
 		const char *name;
 		MDB_dbi *dbi;
 	} t[] = {
-		{"obj", &c->obj}, {"ext", &c->ext}, {"idx", &c->idx},
-		{"sobj", &c->sobj}, {"seg", &c->seg}, {"stale", &c->stale},
-		{"inval", &c->inval}, {"meta", &c->meta},
+	    {"obj", &c->obj},
+	    {"ext", &c->ext},
+	    {"idx", &c->idx},
+	    {"sobj", &c->sobj},
+	    {"seg", &c->seg},
+	    {"stale", &c->stale},
+	    {"inval", &c->inval},
+	    {"meta", &c->meta},
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -152,8 +157,8 @@ open_env(struct catalogue *c, const char *path, uint64_t map,
 	mdb_env_set_maxdbs(c->env, DBI_MAX);
 	rc = mdb_env_set_mapsize(c->env, map);
 	if (rc == 0)
-		rc = mdb_env_open(c->env, path, MDB_NOTLS | MDB_NORDAHEAD,
-		    0600);
+		rc =
+		    mdb_env_open(c->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(c->env, &dead);
 	if (rc != 0) {
@@ -195,9 +200,10 @@ catalogue_open(struct catalogue *c, const char *path, uint64_t store_size,
 	if (rc != 0 || !known) {
 		mdb_env_close(c->env);
 		c->env = NULL;
-		explain(err, "%s: %s", path, rc != 0 ? mdb_strerror(rc) :
-		    "written by another version of the store, or for "
-		    "another page size");
+		explain(err, "%s: %s", path,
+		    rc != 0 ? mdb_strerror(rc)
+			    : "written by another version of the store, or for "
+			      "another page size");
 		return rc != 0 ? status_of(rc) : CATALOGUE_BAD;
 	}
 	pthread_mutex_init(&c->mtx, NULL);
@@ -256,7 +262,7 @@ catalogue_check(struct catalogue *c, char err[STORE_ERR_LEN])
 
 	if (rc == 0) {
 		for (size_t i = 0; rc == 0 && i < sizeof dbi / sizeof dbi[0];
-		    i++)
+		     i++)
 			rc = walk(txn, dbi[i], &n);
 		mdb_txn_abort(txn);
 	}
@@ -286,7 +292,7 @@ catalogue_live(struct catalogue *c, MDB_txn *txn)
 	for (size_t i = 0; i < sizeof dbi / sizeof dbi[0]; i++)
 		if (mdb_stat(txn, dbi[i], &st) == 0)
 			live += st.ms_branch_pages + st.ms_leaf_pages +
-			    st.ms_overflow_pages;
+				st.ms_overflow_pages;
 	return live;
 }
 
@@ -302,8 +308,8 @@ catalogue_file(struct catalogue *c)
 uint64_t
 catalogue_vhash(const struct catalogue *c, struct str key, struct str vary)
 {
-	uint64_t h = XXH3_64bits_withSeed(key.p ? key.p : "", key.len,
-	    c->vhash_seed);
+	uint64_t h =
+	    XXH3_64bits_withSeed(key.p ? key.p : "", key.len, c->vhash_seed);
 
 	/* No vary and an empty one are two variants. */
 	if (vary.p == NULL)
@@ -368,7 +374,6 @@ catalogue_abort(struct catalogue *c, MDB_txn *txn)
 	c->delta_n = 0;
 	mdb_txn_abort(txn);
 }
-
 
 int
 catalogue_commit(struct catalogue *c, MDB_txn *txn)

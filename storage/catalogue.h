@@ -80,9 +80,9 @@ struct variant {
 struct gone {
 	uint8_t hash[STORE_HASH_LEN];
 	uint64_t seq;
-	bool known;        /* its record could be read: hash is right */
-	bool last;         /* no other variant is left under hash */
-	bool told;         /* the caller of the store wants to know */
+	bool known; /* its record could be read: hash is right */
+	bool last;  /* no other variant is left under hash */
+	bool told;  /* the caller of the store wants to know */
 };
 
 struct seg_info {
@@ -103,8 +103,8 @@ bool catalogue_check(struct catalogue *, char err[STORE_ERR_LEN]);
 /* Pages that the file has, and those that hold something */
 uint64_t catalogue_file(struct catalogue *);
 uint64_t catalogue_live(struct catalogue *, MDB_txn *);
-uint64_t catalogue_vhash(const struct catalogue *, struct str key,
-    struct str vary);
+uint64_t catalogue_vhash(
+    const struct catalogue *, struct str key, struct str vary);
 
 /* A read transaction, to be ended in the same function; NULL and *rc */
 MDB_txn *catalogue_read(struct catalogue *, int *rc);
@@ -116,11 +116,10 @@ void catalogue_abort(struct catalogue *, MDB_txn *);
 
 /* Those under hash, newest first; *n of them. */
 int catalogue_variants(struct catalogue *, MDB_txn *,
-    const uint8_t hash[STORE_HASH_LEN],
-    struct variant v[CATALOGUE_VARIANT_MAX], unsigned *n);
+    const uint8_t hash[STORE_HASH_LEN], struct variant v[CATALOGUE_VARIANT_MAX],
+    unsigned *n);
 /* Its record as it is, not verified; blob_free */
-int catalogue_load(struct catalogue *, MDB_txn *, uint64_t seq,
-    struct blob *);
+int catalogue_load(struct catalogue *, MDB_txn *, uint64_t seq, struct blob *);
 void blob_free(struct blob *);
 
 /* Takes the next seq for the encoded record; r must fit buf. */
@@ -131,20 +130,20 @@ int catalogue_replace(struct catalogue *, MDB_txn *, uint64_t seq,
     const struct record *old, size_t old_len, const struct record *r,
     const uint8_t *buf, size_t len);
 /* MDB_NOTFOUND: there was none */
-int catalogue_delete(struct catalogue *, MDB_txn *, uint64_t seq,
-    struct gone *);
+int catalogue_delete(
+    struct catalogue *, MDB_txn *, uint64_t seq, struct gone *);
 /* Removes hash, vhash -> seq where the record does not say so itself. */
 int catalogue_unindex(struct catalogue *, MDB_txn *,
     const uint8_t hash[STORE_HASH_LEN], uint64_t vhash, uint64_t seq,
     struct gone *);
 
 /* The first object of a segment; MDB_NOTFOUND: it has none. */
-int catalogue_segment_first(struct catalogue *, MDB_txn *, uint32_t no,
-    uint64_t *seq);
-int catalogue_segment_forget_object(struct catalogue *, MDB_txn *,
-    uint32_t no, uint64_t seq);
-int catalogue_segment_put(struct catalogue *, MDB_txn *,
-    const struct seg_info *);
+int catalogue_segment_first(
+    struct catalogue *, MDB_txn *, uint32_t no, uint64_t *seq);
+int catalogue_segment_forget_object(
+    struct catalogue *, MDB_txn *, uint32_t no, uint64_t seq);
+int catalogue_segment_put(
+    struct catalogue *, MDB_txn *, const struct seg_info *);
 int catalogue_segment_del(struct catalogue *, MDB_txn *, uint32_t no);
 int catalogue_segment_each(struct catalogue *, MDB_txn *,
     int (*fn)(void *priv, const struct seg_info *), void *priv);
@@ -158,12 +157,11 @@ int catalogue_hashes(struct catalogue *, MDB_txn *, const uint8_t *after,
 
 /* The lowest inval_seq of an object; UINT64_MAX if there is none */
 int catalogue_oldest_inval(struct catalogue *, MDB_txn *, uint64_t *seq);
-int catalogue_inval_put(struct catalogue *, MDB_txn *,
-    const struct inval *);
+int catalogue_inval_put(struct catalogue *, MDB_txn *, const struct inval *);
 int catalogue_inval_each(struct catalogue *, MDB_txn *,
     void (*fn)(void *priv, const struct inval *), void *priv);
 /* At most max entries with seq < before; *n of them went. */
-int catalogue_inval_trim(struct catalogue *, MDB_txn *, uint64_t before,
-    unsigned max, unsigned *n);
+int catalogue_inval_trim(
+    struct catalogue *, MDB_txn *, uint64_t before, unsigned max, unsigned *n);
 
 #endif

@@ -13,7 +13,7 @@
 #include "catalogue_key.h"
 
 struct header {
-	uint64_t sum;  /* of what follows, and the text; seed seq */
+	uint64_t sum; /* of what follows, and the text; seed seq */
 	double at;
 	uint32_t kind;
 	uint32_t text_len;
@@ -78,10 +78,10 @@ load(struct catalogue *c, MDB_txn *txn, uint64_t seq, const MDB_val *first,
 	    (h.kind != INVAL_BAN && h.kind != INVAL_PURGE))
 		return MDB_CORRUPTED;
 	*out = (struct inval){
-		.seq = seq,
-		.at = h.at,
-		.kind = h.kind,
-		.text = str_of((char *)*buf + sizeof h, h.text_len),
+	    .seq = seq,
+	    .at = h.at,
+	    .kind = h.kind,
+	    .text = str_of((char *)*buf + sizeof h, h.text_len),
 	};
 	return 0;
 }
@@ -128,9 +128,8 @@ catalogue_inval_trim(struct catalogue *c, MDB_txn *txn, uint64_t before,
 	*n = 0;
 	if (rc != 0)
 		return rc;
-	while (*n < max &&
-	    (rc = mdb_cursor_get(cur, &k, &v, MDB_FIRST)) == 0 &&
-	    k.mv_size == 12 && be64_at(k.mv_data) < before) {
+	while (*n < max && (rc = mdb_cursor_get(cur, &k, &v, MDB_FIRST)) == 0 &&
+	       k.mv_size == 12 && be64_at(k.mv_data) < before) {
 		rc = mdb_cursor_del(cur, 0);
 		if (rc != 0)
 			break;

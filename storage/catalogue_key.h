@@ -95,8 +95,8 @@ val_u64(const MDB_val *v, uint64_t *out)
 int chunks_put(MDB_txn *, MDB_dbi, uint64_t seq, uint32_t from,
     const uint8_t *p, size_t len);
 /* Into p; MDB_CORRUPTED if they are not len bytes in all. */
-int chunks_get(MDB_txn *, MDB_dbi, uint64_t seq, uint32_t from, uint8_t *p,
-    size_t len);
+int chunks_get(
+    MDB_txn *, MDB_dbi, uint64_t seq, uint32_t from, uint8_t *p, size_t len);
 /* All from (seq, from) on */
 int chunks_del(MDB_txn *, MDB_dbi, uint64_t seq, uint32_t from);
 

@@ -174,10 +174,10 @@ catalogue_variants(struct catalogue *c, MDB_txn *txn,
 	if (rc != 0)
 		return rc;
 	for (rc = mdb_cursor_get(cur, &k, &v, MDB_SET_RANGE);
-	    rc == 0 && k.mv_size == STORE_HASH_LEN + 8 &&
-	    !memcmp(k.mv_data, hash, STORE_HASH_LEN) &&
-	    *n < CATALOGUE_VARIANT_MAX;
-	    rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) {
+	     rc == 0 && k.mv_size == STORE_HASH_LEN + 8 &&
+	     !memcmp(k.mv_data, hash, STORE_HASH_LEN) &&
+	     *n < CATALOGUE_VARIANT_MAX;
+	     rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) {
 		struct variant *x = &variant[*n];
 
 		x->vhash = be64_at((char *)k.mv_data + STORE_HASH_LEN);
@@ -203,7 +203,7 @@ hash_is_gone(struct catalogue *c, MDB_txn *txn,
 		return rc;
 	rc = mdb_cursor_get(cur, &k, &v, MDB_SET_RANGE);
 	*gone = rc != 0 || k.mv_size != STORE_HASH_LEN + 8 ||
-	    memcmp(k.mv_data, hash, STORE_HASH_LEN) != 0;
+		memcmp(k.mv_data, hash, STORE_HASH_LEN) != 0;
 	mdb_cursor_close(cur);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -250,8 +250,9 @@ catalogue_hashes(struct catalogue *c, MDB_txn *txn, const uint8_t *after,
 		rc = mdb_cursor_get(cur, &k, &v, MDB_FIRST);
 	}
 	while (rc == 0 && *got < n) {
-		if (k.mv_size == STORE_HASH_LEN + 8 && (last == NULL ||
-		    memcmp(last, k.mv_data, STORE_HASH_LEN) != 0)) {
+		if (k.mv_size == STORE_HASH_LEN + 8 &&
+		    (last == NULL ||
+			memcmp(last, k.mv_data, STORE_HASH_LEN) != 0)) {
 			memcpy(out[*got], k.mv_data, STORE_HASH_LEN);
 			last = out[(*got)++];
 		}
@@ -264,8 +265,7 @@ catalogue_hashes(struct catalogue *c, MDB_txn *txn, const uint8_t *after,
 /* ------------------------------------------------------------- records */
 
 int
-catalogue_load(struct catalogue *c, MDB_txn *txn, uint64_t seq,
-    struct blob *b)
+catalogue_load(struct catalogue *c, MDB_txn *txn, uint64_t seq, struct blob *b)
 {
 	struct key kb;
 	MDB_val k = key_u64(&kb, seq), v;
@@ -285,8 +285,8 @@ catalogue_load(struct catalogue *c, MDB_txn *txn, uint64_t seq,
 	if (b->owned == NULL)
 		return ENOMEM;
 	memcpy(b->owned, v.mv_data, v.mv_size);
-	rc = chunks_get(txn, c->ext, seq, 1, b->owned + v.mv_size,
-	    whole - v.mv_size);
+	rc = chunks_get(
+	    txn, c->ext, seq, 1, b->owned + v.mv_size, whole - v.mv_size);
 	if (rc == MDB_CORRUPTED) {
 		/* The first part alone won't decode, as it should not. */
 		blob_free(b);
@@ -324,8 +324,8 @@ blob_own(struct blob *b)
 }
 
 static int
-record_put(struct catalogue *c, MDB_txn *txn, uint64_t seq,
-    const uint8_t *buf, size_t len, unsigned flags)
+record_put(struct catalogue *c, MDB_txn *txn, uint64_t seq, const uint8_t *buf,
+    size_t len, unsigned flags)
 {
 	struct key kb;
 	size_t n = len < CATALOGUE_CHUNK ? len : CATALOGUE_CHUNK;
@@ -360,8 +360,8 @@ each_segment(struct catalogue *c, MDB_txn *txn, uint64_t seq,
 }
 
 static int
-segment_note_object(struct catalogue *c, MDB_txn *txn, uint32_t no,
-    uint64_t seq)
+segment_note_object(
+    struct catalogue *c, MDB_txn *txn, uint32_t no, uint64_t seq)
 {
 	struct key kb;
 	MDB_val k = key_u32_u64(&kb, no, seq), v = {0, NULL};
@@ -376,8 +376,8 @@ segment_note_object(struct catalogue *c, MDB_txn *txn, uint32_t no,
 }
 
 int
-catalogue_segment_forget_object(struct catalogue *c, MDB_txn *txn,
-    uint32_t no, uint64_t seq)
+catalogue_segment_forget_object(
+    struct catalogue *c, MDB_txn *txn, uint32_t no, uint64_t seq)
 {
 	struct key kb;
 	MDB_val k = key_u32_u64(&kb, no, seq);
@@ -423,8 +423,8 @@ catalogue_replace(struct catalogue *c, MDB_txn *txn, uint64_t seq,
 }
 
 int
-catalogue_delete(struct catalogue *c, MDB_txn *txn, uint64_t seq,
-    struct gone *g)
+catalogue_delete(
+    struct catalogue *c, MDB_txn *txn, uint64_t seq, struct gone *g)
 {
 	struct key kb;
 	MDB_val k = key_u64(&kb, seq);
@@ -448,8 +448,8 @@ catalogue_delete(struct catalogue *c, MDB_txn *txn, uint64_t seq,
 	 * segment goes.
 	 */
 	if (rc == 0 && record_decode(b.p, b.len, seq, &r))
-		rc = each_segment(c, txn, seq, &r,
-		    catalogue_segment_forget_object);
+		rc = each_segment(
+		    c, txn, seq, &r, catalogue_segment_forget_object);
 	blob_free(&b);
 	if (rc == 0 && whole > CATALOGUE_CHUNK)
 		rc = chunks_del(txn, c->ext, seq, 1);
@@ -462,8 +462,8 @@ catalogue_delete(struct catalogue *c, MDB_txn *txn, uint64_t seq,
 /* ------------------------------------------------------------ segments */
 
 int
-catalogue_segment_first(struct catalogue *c, MDB_txn *txn, uint32_t no,
-    uint64_t *seq)
+catalogue_segment_first(
+    struct catalogue *c, MDB_txn *txn, uint32_t no, uint64_t *seq)
 {
 	struct key kb;
 	MDB_cursor *cur;
@@ -484,8 +484,8 @@ catalogue_segment_first(struct catalogue *c, MDB_txn *txn, uint32_t no,
 }
 
 int
-catalogue_segment_put(struct catalogue *c, MDB_txn *txn,
-    const struct seg_info *s)
+catalogue_segment_put(
+    struct catalogue *c, MDB_txn *txn, const struct seg_info *s)
 {
 	struct key kb;
 	uint64_t n[3] = {s->gen, s->size, s->used};
@@ -523,8 +523,8 @@ catalogue_segment_each(struct catalogue *c, MDB_txn *txn,
 			break;
 		}
 		memcpy(n, v.mv_data, sizeof n);
-		s = (struct seg_info){be32_at(k.mv_data), (uint32_t)n[0],
-		    n[1], n[2]};
+		s = (struct seg_info){
+		    be32_at(k.mv_data), (uint32_t)n[0], n[1], n[2]};
 		if (fn(priv, &s) != 0) {
 			rc = MDB_CORRUPTED;
 			break;

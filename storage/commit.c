@@ -49,8 +49,8 @@ filter_follows(const struct store *st, const uint8_t hash[STORE_HASH_LEN])
 {
 	const struct writer *w = &st->w;
 
-	return !w->filling || (w->fill_begun &&
-	    memcmp(hash, w->fill_at, STORE_HASH_LEN) <= 0);
+	return !w->filling ||
+	       (w->fill_begun && memcmp(hash, w->fill_at, STORE_HASH_LEN) <= 0);
 }
 
 bool
@@ -58,8 +58,7 @@ space_note_gone(struct store *st, const struct gone *g)
 {
 	struct writer *w = &st->w;
 
-	if (!grow((void **)&w->gone, &w->gone_room, w->gone_n,
-	    sizeof *w->gone))
+	if (!grow((void **)&w->gone, &w->gone_room, w->gone_n, sizeof *w->gone))
 		return false;
 	w->gone[w->gone_n++] = *g;
 	return true;
@@ -73,7 +72,8 @@ note_added(struct store *st, const uint8_t hash[STORE_HASH_LEN])
 	if (!filter_follows(st, hash))
 		return 0;
 	if (!grow((void **)&w->added, &w->added_room, w->added_n,
-	    sizeof *w->added) || !fpset_add(&st->filter, hash))
+		sizeof *w->added) ||
+	    !fpset_add(&st->filter, hash))
 		return ENOMEM;
 	memcpy(w->added[w->added_n++], hash, STORE_HASH_LEN);
 	return 0;
@@ -128,15 +128,15 @@ put_extents(const struct store_put *put)
 			free(p);
 			return NULL;
 		}
-		record_extent_put(p + (size_t)i * RECORD_EXTENT_LEN,
-		    &put->piece[i].extent);
+		record_extent_put(
+		    p + (size_t)i * RECORD_EXTENT_LEN, &put->piece[i].extent);
 	}
 	return p;
 }
 
 static int
-make_room_among_variants(struct store *st, MDB_txn *txn,
-    const struct record *r, bool *alone)
+make_room_among_variants(
+    struct store *st, MDB_txn *txn, const struct record *r, bool *alone)
 {
 	struct variant v[CATALOGUE_VARIANT_MAX];
 	unsigned n, left;
@@ -161,11 +161,11 @@ apply_commit(struct store *st, MDB_txn *txn, struct op *op)
 {
 	struct store_put *put = op->put;
 	struct record r = {
-		.meta = op->commit.meta,
-		.vhash = catalogue_vhash(&st->cat, op->commit.meta.key,
-		    op->commit.meta.vary),
-		.inline_body = op->commit.inline_body,
-		.extent_n = put->n,
+	    .meta = op->commit.meta,
+	    .vhash = catalogue_vhash(
+		&st->cat, op->commit.meta.key, op->commit.meta.vary),
+	    .inline_body = op->commit.inline_body,
+	    .extent_n = put->n,
 	};
 	uint8_t *extent = NULL;
 	size_t len;
@@ -189,8 +189,8 @@ apply_commit(struct store *st, MDB_txn *txn, struct op *op)
 	if (rc == 0)
 		rc = make_room_among_variants(st, txn, &r, &alone);
 	if (rc == 0)
-		rc = catalogue_insert(&st->cat, txn, &r, st->cat.next_seq,
-		    st->w.buf, len);
+		rc = catalogue_insert(
+		    &st->cat, txn, &r, st->cat.next_seq, st->w.buf, len);
 	if (rc == 0 && alone)
 		rc = note_added(st, r.meta.hash);
 	if (rc == 0)
@@ -227,8 +227,8 @@ apply_refresh(struct store *st, MDB_txn *txn, const struct op *op)
 	r.meta.status = m->status;
 	rc = encode(st, &r, op->seq, &len);
 	if (rc == 0)
-		rc = catalogue_replace(&st->cat, txn, op->seq, &old, b.len,
-		    &r, st->w.buf, len);
+		rc = catalogue_replace(
+		    &st->cat, txn, op->seq, &old, b.len, &r, st->w.buf, len);
 	blob_free(&b);
 	/* A head too long to store: the object stays as it was. */
 	return rc == EMSGSIZE ? 0 : rc;
@@ -243,8 +243,8 @@ apply_drop(struct store *st, MDB_txn *txn, const struct op *op)
 	if (rc == 0 && op->drop.indexed) {
 		struct gone g = {.seq = op->seq, .told = true};
 
-		rc = catalogue_unindex(&st->cat, txn, op->drop.hash,
-		    op->drop.vhash, op->seq, &g);
+		rc = catalogue_unindex(
+		    &st->cat, txn, op->drop.hash, op->drop.vhash, op->seq, &g);
 		if (rc == 0 && g.known && !space_note_gone(st, &g))
 			rc = ENOMEM;
 	}
@@ -264,8 +264,8 @@ apply_inval(struct store *st, MDB_txn *txn, const struct op *op)
 	if (rc != 0 || inval->kind != INVAL_PURGE ||
 	    inval->text.len != STORE_HASH_LEN)
 		return rc;
-	rc = catalogue_variants(&st->cat, txn,
-	    (const uint8_t *)inval->text.p, v, &n);
+	rc = catalogue_variants(
+	    &st->cat, txn, (const uint8_t *)inval->text.p, v, &n);
 	for (unsigned i = 0; rc == 0 && i < n; i++) {
 		struct gone g = {.seq = v[i].seq};
 
@@ -408,8 +408,7 @@ commit_measure(struct store *st)
 	if (txn != NULL) {
 		w->live_pages = catalogue_live(&st->cat, txn);
 		if (mdb_stat(txn, st->cat.idx, &idx) == 0)
-			w->idx_pages = idx.ms_leaf_pages +
-			    idx.ms_branch_pages;
+			w->idx_pages = idx.ms_leaf_pages + idx.ms_branch_pages;
 		if (mdb_stat(txn, st->cat.obj, &obj) == 0)
 			atomic_store(&st->objects, obj.ms_entries);
 		if (catalogue_oldest_inval(&st->cat, txn, &oldest) == 0)
@@ -427,12 +426,10 @@ commit_measure(struct store *st)
 	pthread_mutex_lock(&st->q.mtx);
 	oldest = w->oldest_inval;
 	for (const struct op *op = w->todo; op != NULL; op = op->next)
-		if (op->kind == OP_COMMIT &&
-		    op->commit.meta.inval_seq < oldest)
+		if (op->kind == OP_COMMIT && op->commit.meta.inval_seq < oldest)
 			oldest = op->commit.meta.inval_seq;
 	for (const struct op *op = st->q.list.head; op != NULL; op = op->next)
-		if (op->kind == OP_COMMIT &&
-		    op->commit.meta.inval_seq < oldest)
+		if (op->kind == OP_COMMIT && op->commit.meta.inval_seq < oldest)
 			oldest = op->commit.meta.inval_seq;
 	atomic_store(&st->oldest_inval, oldest);
 	pthread_mutex_unlock(&st->q.mtx);
@@ -448,8 +445,8 @@ answer(struct store *st, struct op *op, int error)
 	case OP_COMMIT:
 		if (seq != 0) {
 			atomic_fetch_add(&st->puts, 1);
-			atomic_fetch_add(&st->put_bytes,
-			    op->commit.meta.body_len);
+			atomic_fetch_add(
+			    &st->put_bytes, op->commit.meta.body_len);
 		} else {
 			atomic_fetch_add(&st->dropped, 1);
 		}
@@ -458,8 +455,8 @@ answer(struct store *st, struct op *op, int error)
 		break;
 	case OP_INVAL:
 		if (op->inval.done != NULL)
-			op->inval.done(op->priv,
-			    error != 0 ? mdb_strerror(error) : NULL);
+			op->inval.done(
+			    op->priv, error != 0 ? mdb_strerror(error) : NULL);
 		break;
 	case OP_SYNC:
 		/* The waiter may look at the queue: it is out of it. */
@@ -483,8 +480,8 @@ answer(struct store *st, struct op *op, int error)
  * what the administrator wants gone must go.
  */
 static int
-transact(struct store *st, struct op *batch, bool invals_only,
-    const char **what)
+transact(
+    struct store *st, struct op *batch, bool invals_only, const char **what)
 {
 	uint64_t seq = st->cat.next_seq;
 	bool victim_empty = false;

@@ -25,7 +25,7 @@ enum {
 
 struct fpset_table {
 	uint32_t slots;
-	uint32_t used;    /* fingerprints */
+	uint32_t used; /* fingerprints */
 	uint32_t removed;
 	_Atomic uint32_t slot[];
 };
@@ -48,8 +48,9 @@ table_new(uint64_t slots)
 static uint32_t
 fingerprint(const struct fpset *f, const uint8_t hash[STORE_HASH_LEN])
 {
-	uint32_t fp = (uint32_t)(XXH3_64bits_withSeed(hash, STORE_HASH_LEN,
-	    f->seed) >> 32);
+	uint32_t fp =
+	    (uint32_t)(XXH3_64bits_withSeed(hash, STORE_HASH_LEN, f->seed) >>
+		       32);
 
 	return fp > REMOVED ? fp : fp + 2;
 }
@@ -72,8 +73,8 @@ table_add(struct fpset_table *t, uint32_t fp)
 {
 	uint32_t i = home(t, fp), v;
 
-	while ((v = atomic_load_explicit(&t->slot[i],
-	    memory_order_relaxed)) > REMOVED)
+	while ((v = atomic_load_explicit(&t->slot[i], memory_order_relaxed)) >
+	       REMOVED)
 		i = next(t, i);
 	if (v == REMOVED)
 		t->removed--;
@@ -125,8 +126,9 @@ fpset_may_have(struct fpset *f, const uint8_t hash[STORE_HASH_LEN])
 	atomic_fetch_add(&f->inside[stripe].n, 1);
 	t = atomic_load(&f->table);
 	i = home(t, fp);
-	while ((v = atomic_load_explicit(&t->slot[i],
-	    memory_order_acquire)) != EMPTY && v != fp)
+	while ((v = atomic_load_explicit(&t->slot[i], memory_order_acquire)) !=
+		   EMPTY &&
+	       v != fp)
 		i = next(t, i);
 	atomic_fetch_sub(&f->inside[stripe].n, 1);
 	return v == fp;
@@ -142,8 +144,8 @@ renew(struct fpset *f)
 	if (t == NULL)
 		return false;
 	for (uint32_t i = 0; i < old->slots; i++) {
-		uint32_t v = atomic_load_explicit(&old->slot[i],
-		    memory_order_relaxed);
+		uint32_t v =
+		    atomic_load_explicit(&old->slot[i], memory_order_relaxed);
 
 		if (v > REMOVED)
 			table_add(t, v);
@@ -221,8 +223,7 @@ fpset_n(const struct fpset *f)
 uint64_t
 fpset_bytes(const struct fpset *f)
 {
-	const struct fpset_table *t = atomic_load(
-	    &((struct fpset *)f)->table);
+	const struct fpset_table *t = atomic_load(&((struct fpset *)f)->table);
 
 	return sizeof *t + (uint64_t)t->slots * sizeof t->slot[0];
 }

@@ -47,7 +47,7 @@ state_read(const char *dir, struct state *s)
 	if (f == NULL)
 		return;
 	if (fscanf(f, "copal-store %u %u %u", &s->openings, &s->checking,
-	    &s->damaged) != 3)
+		&s->damaged) != 3)
 		*s = (struct state){0};
 	fclose(f);
 }
@@ -68,7 +68,7 @@ state_write(const char *dir, const struct state *s)
 	f = fopen(tmp, "we");
 	if (f != NULL) {
 		bool ok = fprintf(f, "copal-store %u %u %u\n", s->openings,
-		    s->checking, s->damaged) > 0;
+			      s->checking, s->damaged) > 0;
 
 		if (fclose(f) == 0 && ok)
 			rename(tmp, path);
@@ -167,8 +167,8 @@ move_contents(const char *dir, const char *into)
 	for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
 		char *from = NULL, *to = NULL;
 		bool ok = asprintf(&from, "%s/%s", dir, part[i]) >= 0 &&
-		    asprintf(&to, "%s/%s", into, part[i]) >= 0 &&
-		    (rename(from, to) == 0 || errno == ENOENT);
+			  asprintf(&to, "%s/%s", into, part[i]) >= 0 &&
+			  (rename(from, to) == 0 || errno == ENOENT);
 
 		free(from);
 		free(to);
@@ -211,16 +211,20 @@ health_set_aside(struct store *st, const char *why, char err[STORE_ERR_LEN])
 		close(st->lock_fd);
 		st->lock_fd = lock;
 	} else if (!move_contents(st->dir, inside)) {
-		snprintf(err, STORE_ERR_LEN, "%s can't be used (%s), nor "
-		    "moved away: %s", st->dir, why, strerror(errno));
+		snprintf(err, STORE_ERR_LEN,
+		    "%s can't be used (%s), nor "
+		    "moved away: %s",
+		    st->dir, why, strerror(errno));
 		goto out;
 	} else {
 		free(away);
 		away = inside;
 		inside = NULL;
 	}
-	store_message(st, "store %s: %s: kept as %s, which may be removed; "
-	    "starting with an empty store", st->name, why, away);
+	store_message(st,
+	    "store %s: %s: kept as %s, which may be removed; "
+	    "starting with an empty store",
+	    st->name, why, away);
 	state_write(st->dir, &(struct state){.openings = 1});
 	rc = 0;
 out:

@@ -30,8 +30,9 @@ object_new(const struct record *r, uint64_t seq)
 {
 	const struct store_meta *m = &r->meta;
 	size_t extents = r->extent_n * sizeof(struct extent);
-	struct store_object *o = calloc(1, sizeof *o + extents + m->key.len +
-	    m->vary.len + m->head.len + r->inline_body.len + 1);
+	struct store_object *o =
+	    calloc(1, sizeof *o + extents + m->key.len + m->vary.len +
+			  m->head.len + r->inline_body.len + 1);
 	char *mem;
 
 	if (o == NULL)
@@ -49,8 +50,7 @@ object_new(const struct record *r, uint64_t seq)
 
 /* 0, or the errno why a segment can't be had */
 static int
-object_extents(struct store *st, struct store_object *o,
-    const struct record *r)
+object_extents(struct store *st, struct store_object *o, const struct record *r)
 {
 	struct segment *last = NULL;
 	uint32_t last_gen = 0;
@@ -60,12 +60,10 @@ object_extents(struct store *st, struct store_object *o,
 		struct record_extent re = record_extent_at(r, i);
 		struct extent *e = &o->extent[i];
 
-		if (last != NULL && last->no == re.segno &&
-		    last_gen == re.gen)
+		if (last != NULL && last->no == re.segno && last_gen == re.gen)
 			e->segment = segment_ref(last);
 		else
-			e->segment = segments_get(&st->segs, re.segno,
-			    re.gen);
+			e->segment = segments_get(&st->segs, re.segno, re.gen);
 		if (e->segment == NULL)
 			return errno;
 		o->extent_n++;
@@ -95,10 +93,9 @@ store_object_free(struct store_object **op)
 
 /* 1: it is the one; 0: it is not, or it is bad; -1: error */
 static int
-try_variant(struct store *st, MDB_txn *txn,
-    const uint8_t hash[STORE_HASH_LEN], const struct variant *v,
-    bool (*match)(void *, const struct store_meta *), void *priv,
-    struct store_object **out)
+try_variant(struct store *st, MDB_txn *txn, const uint8_t hash[STORE_HASH_LEN],
+    const struct variant *v, bool (*match)(void *, const struct store_meta *),
+    void *priv, struct store_object **out)
 {
 	struct record r;
 	struct blob b;
@@ -163,8 +160,8 @@ store_may_have(const struct store *st, const uint8_t hash[STORE_HASH_LEN])
 }
 
 int
-store_inval_each(struct store *st, void (*fn)(void *priv,
-    const struct inval *), void *priv)
+store_inval_each(
+    struct store *st, void (*fn)(void *priv, const struct inval *), void *priv)
 {
 	MDB_txn *txn;
 	int rc;

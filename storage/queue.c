@@ -86,7 +86,7 @@ queue_take(struct store *st, int ms, bool *stop)
 		}
 		q->asleep = true;
 		while (q->list.head == NULL && !q->stop &&
-		    pthread_cond_timedwait(&q->cond, &q->mtx, &until) == 0)
+		       pthread_cond_timedwait(&q->cond, &q->mtx, &until) == 0)
 			continue;
 		q->asleep = false;
 	}
@@ -111,7 +111,7 @@ op_free(struct store *st, struct op *op)
 {
 	struct store_put *put = op->put;
 	bool ends = op->kind == OP_COMMIT || op->kind == OP_FAIL ||
-	    op->kind == OP_ABORT;
+		    op->kind == OP_ABORT;
 
 	atomic_fetch_sub(&st->q.bytes, op->cost);
 	if (put == NULL || op != &put->end)
@@ -147,11 +147,11 @@ copy(char **mem, struct str s)
 }
 
 static struct op *
-op_with_meta(enum op_kind kind, const struct store_meta *m,
-    struct str inline_body)
+op_with_meta(
+    enum op_kind kind, const struct store_meta *m, struct str inline_body)
 {
-	struct op *op = op_new(kind, m->key.len + m->vary.len + m->head.len +
-	    inline_body.len);
+	struct op *op = op_new(
+	    kind, m->key.len + m->vary.len + m->head.len + inline_body.len);
 	char *mem;
 
 	if (op == NULL)
@@ -266,8 +266,7 @@ store_refresh(struct store *st, uint64_t seq, const struct store_meta *meta)
 }
 
 void
-queue_drop(struct store *st, uint64_t seq, const uint8_t *hash,
-    uint64_t vhash)
+queue_drop(struct store *st, uint64_t seq, const uint8_t *hash, uint64_t vhash)
 {
 	struct op *op = op_new(OP_DROP, 0);
 

@@ -43,8 +43,8 @@ static const size_t sum_from = offsetof(struct fixed, tail_sum);
 static uint64_t
 fixed_sum(const void *buf, uint64_t seq)
 {
-	return XXH3_64bits_withSeed((const char *)buf + sum_from,
-	    RECORD_FIXED_LEN - sum_from, seq);
+	return XXH3_64bits_withSeed(
+	    (const char *)buf + sum_from, RECORD_FIXED_LEN - sum_from, seq);
 }
 
 static void
@@ -65,7 +65,7 @@ record_size(const struct record *r)
 	    r->extent_n > RECORD_EXTENT_MAX)
 		return 0;
 	return RECORD_FIXED_LEN + m->key.len + m->vary.len + m->head.len +
-	    r->inline_body.len + (size_t)r->extent_n * RECORD_EXTENT_LEN;
+	       r->inline_body.len + (size_t)r->extent_n * RECORD_EXTENT_LEN;
 }
 
 static uint8_t *
@@ -81,26 +81,27 @@ record_encode(const struct record *r, uint64_t seq, uint8_t *out)
 {
 	const struct store_meta *m = &r->meta;
 	struct fixed f = {
-		.magic = RECORD_MAGIC,
-		.len = (uint32_t)record_size(r),
-		.vhash = r->vhash,
-		.t_origin = m->t_origin,
-		.ttl = m->ttl,
-		.grace = m->grace,
-		.keep = m->keep,
-		.last_modified = m->last_modified,
-		.inval_seq = m->inval_seq,
-		.body_len = m->body_len,
-		.flags = m->flags,
-		.status = m->status,
-		.form = (uint16_t)((r->inline_body.p ? FORM_INLINE : 0) |
-		    (m->key.p ? FORM_KEY : 0) | (m->vary.p ? FORM_VARY : 0) |
-		    (m->head.p ? FORM_HEAD : 0)),
-		.key_len = (uint32_t)m->key.len,
-		.vary_len = (uint32_t)m->vary.len,
-		.head_len = (uint32_t)m->head.len,
-		.inline_len = (uint32_t)r->inline_body.len,
-		.extent_n = r->extent_n,
+	    .magic = RECORD_MAGIC,
+	    .len = (uint32_t)record_size(r),
+	    .vhash = r->vhash,
+	    .t_origin = m->t_origin,
+	    .ttl = m->ttl,
+	    .grace = m->grace,
+	    .keep = m->keep,
+	    .last_modified = m->last_modified,
+	    .inval_seq = m->inval_seq,
+	    .body_len = m->body_len,
+	    .flags = m->flags,
+	    .status = m->status,
+	    .form = (uint16_t)((r->inline_body.p ? FORM_INLINE : 0) |
+			       (m->key.p ? FORM_KEY : 0) |
+			       (m->vary.p ? FORM_VARY : 0) |
+			       (m->head.p ? FORM_HEAD : 0)),
+	    .key_len = (uint32_t)m->key.len,
+	    .vary_len = (uint32_t)m->vary.len,
+	    .head_len = (uint32_t)m->head.len,
+	    .inline_len = (uint32_t)r->inline_body.len,
+	    .extent_n = r->extent_n,
 	};
 	uint8_t *p = out + RECORD_FIXED_LEN;
 
@@ -148,17 +149,17 @@ fixed_ok(const struct fixed *f, uint64_t seq)
 	    (!(f->form & FORM_HEAD) && f->head_len > 0) ||
 	    (!(f->form & FORM_INLINE) && f->inline_len > 0) ||
 	    ((f->form & FORM_INLINE) &&
-	    (f->extent_n > 0 || f->body_len != f->inline_len)))
+		(f->extent_n > 0 || f->body_len != f->inline_len)))
 		return false;
 	len = (uint64_t)RECORD_FIXED_LEN + f->key_len + f->vary_len +
-	    f->head_len + f->inline_len +
-	    (uint64_t)f->extent_n * RECORD_EXTENT_LEN;
+	      f->head_len + f->inline_len +
+	      (uint64_t)f->extent_n * RECORD_EXTENT_LEN;
 	return len == f->len;
 }
 
 bool
-record_peek(const void *buf, size_t len, uint64_t seq, struct record *r,
-    size_t *whole)
+record_peek(
+    const void *buf, size_t len, uint64_t seq, struct record *r, size_t *whole)
 {
 	struct fixed f;
 
@@ -168,19 +169,20 @@ record_peek(const void *buf, size_t len, uint64_t seq, struct record *r,
 	if (!fixed_ok(&f, seq))
 		return false;
 	*r = (struct record){
-		.meta = {
-			.t_origin = f.t_origin,
-			.ttl = f.ttl,
-			.grace = f.grace,
-			.keep = f.keep,
-			.last_modified = f.last_modified,
-			.inval_seq = f.inval_seq,
-			.body_len = f.body_len,
-			.flags = f.flags,
-			.status = f.status,
+	    .meta =
+		{
+		    .t_origin = f.t_origin,
+		    .ttl = f.ttl,
+		    .grace = f.grace,
+		    .keep = f.keep,
+		    .last_modified = f.last_modified,
+		    .inval_seq = f.inval_seq,
+		    .body_len = f.body_len,
+		    .flags = f.flags,
+		    .status = f.status,
 		},
-		.vhash = f.vhash,
-		.extent_n = f.extent_n,
+	    .vhash = f.vhash,
+	    .extent_n = f.extent_n,
 	};
 	memcpy(r->meta.hash, f.hash, STORE_HASH_LEN);
 	*whole = f.len;
@@ -209,8 +211,7 @@ record_decode(const void *buf, size_t len, uint64_t seq, struct record *r)
 	if (!record_peek(buf, len, seq, r, &whole) || whole != len)
 		return false;
 	memcpy(&f, buf, sizeof f);
-	if (f.tail_sum !=
-	    XXH3_64bits_withSeed(p, len - RECORD_FIXED_LEN, seq))
+	if (f.tail_sum != XXH3_64bits_withSeed(p, len - RECORD_FIXED_LEN, seq))
 		return false;
 	r->meta.key = take(&p, f.form & FORM_KEY, f.key_len);
 	r->meta.vary = take(&p, f.form & FORM_VARY, f.vary_len);
@@ -231,8 +232,7 @@ record_decode(const void *buf, size_t len, uint64_t seq, struct record *r)
 }
 
 void
-record_extent_put(uint8_t out[RECORD_EXTENT_LEN],
-    const struct record_extent *e)
+record_extent_put(uint8_t out[RECORD_EXTENT_LEN], const struct record_extent *e)
 {
 	const uint32_t pad = 0;
 

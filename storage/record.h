@@ -30,7 +30,7 @@ enum {
 /* An extent as the disk knows it; body_at follows from those before it. */
 struct record_extent {
 	uint32_t segno;
-	uint32_t gen;    /* of the segment file: tells a recycled one */
+	uint32_t gen; /* of the segment file: tells a recycled one */
 	uint64_t offset;
 	uint32_t len;
 	uint64_t sum;
@@ -42,7 +42,7 @@ struct record {
 	uint64_t vhash;         /* of key and vary */
 	struct str inline_body; /* p == NULL: the body is in extents */
 	uint32_t extent_n;
-	const uint8_t *extent;  /* encoded: record_extent_at reads them */
+	const uint8_t *extent; /* encoded: record_extent_at reads them */
 };
 
 /* Of a record that may be stored; 0 if a part is too long. */
@@ -55,14 +55,14 @@ void record_encode(const struct record *, uint64_t seq, uint8_t *out);
  * meta but for its slices, vhash and extent_n, and how long the whole record
  * is.  false: damaged.
  */
-bool record_peek(const void *buf, size_t len, uint64_t seq,
-    struct record *out, size_t *whole);
+bool record_peek(const void *buf, size_t len, uint64_t seq, struct record *out,
+    size_t *whole);
 /* The whole record; the slices of out point into buf.  false: damaged. */
-bool record_decode(const void *buf, size_t len, uint64_t seq,
-    struct record *out);
+bool record_decode(
+    const void *buf, size_t len, uint64_t seq, struct record *out);
 
-void record_extent_put(uint8_t out[RECORD_EXTENT_LEN],
-    const struct record_extent *);
+void record_extent_put(
+    uint8_t out[RECORD_EXTENT_LEN], const struct record_extent *);
 struct record_extent record_extent_at(const struct record *, uint32_t i);
 
 /* Writes the checksums anew over a record whose bytes were changed. */

@@ -99,8 +99,8 @@ table_set(struct segments *t, uint32_t no, struct segment *s)
 }
 
 int
-segments_adopt(struct segments *t, uint32_t no, uint32_t gen, uint64_t size,
-    uint64_t used)
+segments_adopt(
+    struct segments *t, uint32_t no, uint32_t gen, uint64_t size, uint64_t used)
 {
 	struct segment *s;
 
@@ -179,8 +179,8 @@ segments_create(struct segments *t, uint64_t size)
 	file_name(name, no);
 	/* One that was left behind by a crash belongs to nobody. */
 	unlinkat(t->dirfd, name, 0);
-	fd = openat(t->dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0600);
+	fd =
+	    openat(t->dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return NULL;
 	error = preallocate(fd, size);
@@ -302,8 +302,8 @@ segment_append(struct segment *s, uint32_t put_id, const void *data,
 {
 	struct extent_header h = {EXTENT_MAGIC, s->gen, put_id, len};
 	struct iovec iov[2] = {
-		{&h, sizeof h},
-		{(void *)data, len},
+	    {&h, sizeof h},
+	    {(void *)data, len},
 	};
 	int error = fault(FAULT_SEGMENT_WRITE);
 

@@ -41,20 +41,20 @@ struct segment {
 	uint64_t size;
 	/* The writer's */
 	uint64_t used;
-	uint64_t synced_to;  /* writeback was asked for up to here */
-	bool dirty;          /* bytes were written since the last fdatasync */
-	bool touched;        /* used differs from the catalogue's */
-	bool dying;          /* is being evicted: nothing new may point to it */
+	uint64_t synced_to; /* writeback was asked for up to here */
+	bool dirty;         /* bytes were written since the last fdatasync */
+	bool touched;       /* used differs from the catalogue's */
+	bool dying;         /* is being evicted: nothing new may point to it */
 };
 
 struct segments {
 	int dirfd;
-	pthread_mutex_t mtx; /* tab's pointers */
+	pthread_mutex_t mtx;  /* tab's pointers */
 	struct segment **tab; /* by number; SEGMENT_NO_MAX + 1 of them */
-	uint32_t top;        /* highest number in use */
+	uint32_t top;         /* highest number in use */
 	uint32_t next_gen;
-	uint64_t bytes;      /* sum of sizes */
-	bool dir_dirty;      /* a new file's name is not synced yet */
+	uint64_t bytes; /* sum of sizes */
+	bool dir_dirty; /* a new file's name is not synced yet */
 };
 
 /* Opens or makes the folder; -1 and errno. */
@@ -62,8 +62,8 @@ int segments_open(struct segments *, int dirfd, const char *name);
 void segments_close(struct segments *);
 
 /* One that the catalogue knows; 0 or -1: the numbers make no sense. */
-int segments_adopt(struct segments *, uint32_t no, uint32_t gen,
-    uint64_t size, uint64_t used);
+int segments_adopt(
+    struct segments *, uint32_t no, uint32_t gen, uint64_t size, uint64_t used);
 /* Removes files that belong to no adopted segment. */
 void segments_sweep(struct segments *);
 
@@ -103,7 +103,7 @@ static inline uint64_t
 segment_space(uint64_t len)
 {
 	return (len + SEGMENT_HEADER_LEN + SEGMENT_ALIGN - 1) &
-	    ~(uint64_t)(SEGMENT_ALIGN - 1);
+	       ~(uint64_t)(SEGMENT_ALIGN - 1);
 }
 
 #endif

@@ -42,7 +42,7 @@ may_create(const struct store *st)
 	    now_ms() < w->soft_until)
 		return false;
 	return bytes + w->file_pages * CATALOGUE_PAGE + ahead(st) <=
-	    st->cfg.size;
+	       st->cfg.size;
 }
 
 /* Would the next batches make the catalogue too large? */
@@ -57,16 +57,15 @@ must_shed(const struct store *st)
 	if (taken > st->cfg.size)
 		return true;
 	/* Free pages inside the file serve as well. */
-	return w->file_pages - w->live_pages <
-	    BATCHES_AHEAD * st->batch_pages;
+	return w->file_pages - w->live_pages < BATCHES_AHEAD * st->batch_pages;
 }
 
 /* Pages of the catalogue that may hold something */
 static uint64_t
 live_target(const struct store *st)
 {
-	uint64_t room = st->cfg.size > st->segs.bytes ?
-	    st->cfg.size - st->segs.bytes : 0;
+	uint64_t room =
+	    st->cfg.size > st->segs.bytes ? st->cfg.size - st->segs.bytes : 0;
 	uint64_t margin = BATCHES_AHEAD * st->batch_pages;
 
 	if (room > st->catalogue_max)
@@ -102,8 +101,10 @@ create(struct store *st)
 	    st->segs.bytes >= 2 * st->segment_size) {
 		/* The disk is smaller than we were told: make do with it. */
 		if (w->soft_limit != st->segs.bytes)
-			store_message(st, "store %s: the disk is full; "
-			    "keeping to %llu MB of bodies", st->name,
+			store_message(st,
+			    "store %s: the disk is full; "
+			    "keeping to %llu MB of bodies",
+			    st->name,
 			    (unsigned long long)(st->segs.bytes >> 20));
 		w->soft_limit = st->segs.bytes;
 		w->soft_until = now_ms() + SOFT_LIMIT_MS;
@@ -200,8 +201,8 @@ evict_from(struct store *st, MDB_txn *txn, uint32_t no, unsigned n)
 		}
 		/* Once more, for a record that could not say where it was. */
 		if (rc == 0 || rc == MDB_NOTFOUND)
-			rc = catalogue_segment_forget_object(&st->cat, txn,
-			    no, seq);
+			rc = catalogue_segment_forget_object(
+			    &st->cat, txn, no, seq);
 	}
 	return rc;
 }
@@ -231,7 +232,7 @@ inline_is_older(struct store *st, MDB_txn *txn, const struct segment *s)
 	if (catalogue_segment_first(&st->cat, txn, CATALOGUE_INLINE, &a) != 0)
 		return false;
 	return s == NULL ||
-	    catalogue_segment_first(&st->cat, txn, s->no, &b) != 0 || a < b;
+	       catalogue_segment_first(&st->cat, txn, s->no, &b) != 0 || a < b;
 }
 
 static int
@@ -242,14 +243,16 @@ relieve(struct store *st, MDB_txn *txn, unsigned budget, bool *empty)
 	int rc = 0;
 
 	while (rc == 0 && budget >= PRESSURE_STEP &&
-	    catalogue_live(&st->cat, txn) > target) {
-		struct segment *s = w->victim != NULL ? w->victim :
-		    segments_oldest(&st->segs, w->current, w->spare);
+	       catalogue_live(&st->cat, txn) > target) {
+		struct segment *s =
+		    w->victim != NULL
+			? w->victim
+			: segments_oldest(&st->segs, w->current, w->spare);
 
 		budget -= PRESSURE_STEP;
 		if (inline_is_older(st, txn, *empty ? NULL : s)) {
-			rc = evict_from(st, txn, CATALOGUE_INLINE,
-			    PRESSURE_STEP);
+			rc = evict_from(
+			    st, txn, CATALOGUE_INLINE, PRESSURE_STEP);
 			if (rc == MDB_NOTFOUND)
 				rc = 0;
 		} else if (!*empty && choose_victim(st)) {

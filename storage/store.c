@@ -96,9 +96,11 @@ set_sizes(struct store *st, char err[STORE_ERR_LEN])
 	uint64_t seg = c->segment_size;
 
 	if (c->size < STORE_SIZE_MIN) {
-		snprintf(err, STORE_ERR_LEN, "store %s: a size of %llu bytes "
-		    "is too small; it takes at least %llu MB", st->name,
-		    (unsigned long long)c->size, STORE_SIZE_MIN >> 20);
+		snprintf(err, STORE_ERR_LEN,
+		    "store %s: a size of %llu bytes "
+		    "is too small; it takes at least %llu MB",
+		    st->name, (unsigned long long)c->size,
+		    STORE_SIZE_MIN >> 20);
 		return false;
 	}
 	if (seg == 0) {
@@ -109,13 +111,16 @@ set_sizes(struct store *st, char err[STORE_ERR_LEN])
 			seg = 2 * SEGMENT_SIZE_MIN;
 		if (seg < c->size / SEGMENTS_MAX)
 			seg = c->size / SEGMENTS_MAX;
+		if (seg > SEGMENT_SIZE_MAX)
+			seg = SEGMENT_SIZE_MAX;
 	}
 	if (seg < SEGMENT_SIZE_MIN || seg > c->size / 2 / SEGMENTS_MIN ||
-	    seg > UINT32_MAX - (16 << 20) ||
-	    c->size / seg > SEGMENT_NO_MAX / 2) {
-		snprintf(err, STORE_ERR_LEN, "store %s: segments of %llu "
-		    "bytes do not suit a store of %llu", st->name,
-		    (unsigned long long)seg, (unsigned long long)c->size);
+	    seg > SEGMENT_SIZE_MAX || c->size / seg > SEGMENT_NO_MAX / 2) {
+		snprintf(err, STORE_ERR_LEN,
+		    "store %s: segments of %llu "
+		    "bytes do not suit a store of %llu",
+		    st->name, (unsigned long long)seg,
+		    (unsigned long long)c->size);
 		return false;
 	}
 	st->segment_size = with_headers(seg);
@@ -126,8 +131,7 @@ set_sizes(struct store *st, char err[STORE_ERR_LEN])
 	if (st->batch_pages > BATCH_PAGES_MAX)
 		st->batch_pages = BATCH_PAGES_MAX;
 	/* Room is made among what was committed: that must be most of it. */
-	st->batch_bytes = c->size / 8 < BATCH_BYTES ? c->size / 8 :
-	    BATCH_BYTES;
+	st->batch_bytes = c->size / 8 < BATCH_BYTES ? c->size / 8 : BATCH_BYTES;
 	/* One that drives out half of the others is enough. */
 	st->object_max = c->size / 4;
 	st->queue_max = c->queue_max != 0 ? c->queue_max : QUEUE_DEFAULT;
@@ -150,8 +154,8 @@ open_catalogue(struct store *st, char err[STORE_ERR_LEN])
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		snprintf(err, STORE_ERR_LEN, "%s: %s", path, strerror(errno));
 	else
-		s = catalogue_open(&st->cat, path, st->cfg.size, on_assert,
-		    st, err);
+		s = catalogue_open(
+		    &st->cat, path, st->cfg.size, on_assert, st, err);
 	free(path);
 	return s;
 }
@@ -159,8 +163,8 @@ open_catalogue(struct store *st, char err[STORE_ERR_LEN])
 static int
 adopt(void *priv, const struct seg_info *info)
 {
-	return segments_adopt(priv, info->no, info->gen, info->size,
-	    info->used);
+	return segments_adopt(
+	    priv, info->no, info->gen, info->size, info->used);
 }
 
 static enum catalogue_status
@@ -170,8 +174,8 @@ open_segments(struct store *st, char err[STORE_ERR_LEN])
 	MDB_txn *txn;
 
 	if (fd < 0 || segments_open(&st->segs, fd, "seg") != 0) {
-		snprintf(err, STORE_ERR_LEN, "%s/seg: %s", st->dir,
-		    strerror(errno));
+		snprintf(
+		    err, STORE_ERR_LEN, "%s/seg: %s", st->dir, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return CATALOGUE_ERROR;
@@ -216,8 +220,10 @@ check_files(struct store *st, char err[STORE_ERR_LEN])
 {
 	bool ok;
 
-	store_message(st, "store %s: it was not closed for %d times in a "
-	    "row; checking it", st->name, 3);
+	store_message(st,
+	    "store %s: it was not closed for %d times in a "
+	    "row; checking it",
+	    st->name, 3);
 	health_checking(st, true);
 	ok = catalogue_check(&st->cat, err);
 	health_checking(st, false);
@@ -278,7 +284,7 @@ warm(void *arg)
 {
 	struct store *st = arg;
 	uint64_t at = 0, max = (uint64_t)sysconf(_SC_PHYS_PAGES) *
-	    (uint64_t)sysconf(_SC_PAGESIZE) / 4;
+			       (uint64_t)sysconf(_SC_PAGESIZE) / 4;
 	char *buf = malloc(WARM_STEP);
 	ssize_t n = 0;
 	int fd;
@@ -307,12 +313,12 @@ start_threads(struct store *st, char err[STORE_ERR_LEN])
 	rc = pthread_create(&st->writer, NULL, writer_main, st);
 	st->writer_runs = rc == 0;
 	if (rc == 0)
-		st->warmer_runs = pthread_create(&st->warmer, NULL, warm,
-		    st) == 0;
+		st->warmer_runs =
+		    pthread_create(&st->warmer, NULL, warm, st) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0)
-		snprintf(err, STORE_ERR_LEN, "store %s: a thread: %s",
-		    st->name, strerror(rc));
+		snprintf(err, STORE_ERR_LEN, "store %s: a thread: %s", st->name,
+		    strerror(rc));
 	return rc == 0;
 }
 
@@ -355,8 +361,8 @@ store_open(const struct store_config *cfg, char err[STORE_ERR_LEN])
 	if (!set_sizes(st, err))
 		goto fail;
 	if (!make_dirs(st->dir)) {
-		snprintf(err, STORE_ERR_LEN, "%s: %s", st->dir,
-		    strerror(errno));
+		snprintf(
+		    err, STORE_ERR_LEN, "%s: %s", st->dir, strerror(errno));
 		goto fail;
 	}
 	st->lock_fd = health_lock(st->dir, err);
@@ -403,19 +409,19 @@ store_stats(const struct store *cst, struct store_stats *s)
 	uint64_t used = atomic_load(&st->segment_used);
 
 	*s = (struct store_stats){
-		.objects = atomic_load(&st->objects),
-		.size = st->cfg.size,
-		.segment_bytes_used = used,
-		.segment_bytes_free = bytes > used ? bytes - used : 0,
-		.catalogue_bytes = atomic_load(&st->catalogue_bytes),
-		.queue_bytes = atomic_load(&st->q.bytes),
-		.puts = atomic_load(&st->puts),
-		.put_bytes = atomic_load(&st->put_bytes),
-		.dropped = atomic_load(&st->dropped),
-		.evicted = atomic_load(&st->evicted),
-		.corrupt = atomic_load(&st->corrupt),
-		.commits = atomic_load(&st->commits),
-		.read_only = store_read_only(st),
+	    .objects = atomic_load(&st->objects),
+	    .size = st->cfg.size,
+	    .segment_bytes_used = used,
+	    .segment_bytes_free = bytes > used ? bytes - used : 0,
+	    .catalogue_bytes = atomic_load(&st->catalogue_bytes),
+	    .queue_bytes = atomic_load(&st->q.bytes),
+	    .puts = atomic_load(&st->puts),
+	    .put_bytes = atomic_load(&st->put_bytes),
+	    .dropped = atomic_load(&st->dropped),
+	    .evicted = atomic_load(&st->evicted),
+	    .corrupt = atomic_load(&st->corrupt),
+	    .commits = atomic_load(&st->commits),
+	    .read_only = store_read_only(st),
 	};
 }
 

@@ -48,7 +48,8 @@ struct store_meta {
 	double t_origin;     /* when it was fresh: wall clock */
 	double ttl, grace, keep; /* seconds */
 	double last_modified;
-	uint64_t inval_seq;  /* position in the invalidation log it was tested against */
+	/* The position in the invalidation log that it was tested against */
+	uint64_t inval_seq;
 	uint64_t body_len;   /* filled in at commit */
 	uint32_t flags;      /* the caller's */
 	uint16_t status;
@@ -74,12 +75,21 @@ struct store_object {
 struct store_config {
 	const char *name;
 	const char *dir;
-	uint64_t size;    /* bytes: a hard limit on segments + catalogue */
-	unsigned segment_size; /* 0: 128 MiB, less for a small store */
+	/*
+	 * Bytes, at least 32 MiB: a hard limit on segments and catalogue.
+	 * An object may have a quarter of it.
+	 */
+	uint64_t size;
+	/*
+	 * 0: 128 MiB; less for a small store, and more beyond 128 GiB, so
+	 * that there are no more than some thousand open files.
+	 */
+	unsigned segment_size;
 	unsigned queue_max;    /* bytes that may wait for the writer; 0: 64 MiB */
 	/*
-	 * The object seq under hash is about to go (evicted or found bad);
-	 * called on the writer thread.
+	 * The object seq under hash has gone from the catalogue (evicted or
+	 * found bad), its segments are about to; called on the writer thread.
+	 * Not for those purged or replaced, as who did that knows.
 	 */
 	void (*on_gone)(void *priv, const uint8_t hash[STORE_HASH_LEN],
 	    uint64_t seq);
@@ -91,6 +101,7 @@ struct store_config {
 struct store_stats {
 	uint64_t objects, size, segment_bytes_used, segment_bytes_free,
 	    catalogue_bytes, queue_bytes;
+	/* dropped: puts refused or failed */
 	uint64_t puts, put_bytes, dropped, evicted, corrupt, commits;
 	bool read_only; /* disk trouble: nothing is written now */
 };
@@ -103,7 +114,7 @@ struct store_stats {
  */
 struct store *store_open(const struct store_config *,
     char err[STORE_ERR_LEN]);
-/* Commits all that is queued, then frees; waits. */
+/* Commits all that is queued, then frees; waits. No put may be open. */
 void store_close(struct store **);
 void store_stats(const struct store *, struct store_stats *);
 
@@ -117,7 +128,9 @@ bool store_may_have(const struct store *, const uint8_t hash[STORE_HASH_LEN]);
 /*
  * Finds the first variant under hash (newest first) for which match says
  * true, and gives a copy of it.  Checksums of the record are verified; a bad
- * record is dropped and counted, and is no match.
+ * record is dropped and counted, and is no match.  There are at most 256
+ * variants under a hash: the oldest goes for one more.  match is called
+ * inside a read transaction: it must not wait.
  * 1: found, *out is the caller's to store_object_free; 0: none; -1: error.
  */
 int store_lookup(struct store *, const uint8_t hash[STORE_HASH_LEN],
@@ -158,8 +171,8 @@ bool store_put_piece(struct store_put *, const void *data, uint32_t len,
 /*
  * The body is complete: makes it visible with the next group commit (within
  * a second), replacing a variant with equal key and vary.  Copies meta and
- * inline_body.  seq_cb(priv, seq), on the writer thread: its id; seq 0: it was not stored.  Frees the
- * put.
+ * inline_body.  seq_cb(priv, seq), on the writer thread: its id; seq 0: it
+ * was not stored.  Frees the put.
  */
 void store_put_commit(struct store_put **, const struct store_meta *meta,
     struct str inline_body, void (*seq_cb)(void *priv, uint64_t seq),
@@ -189,17 +202,24 @@ struct inval {
 };
 /*
  * Appends an entry; a purge also removes every variant under its hash from
- * the catalogue, those still queued before it included.  done(priv, error) is called on the writer thread after
- * the entry is on disk (error NULL) or could not be written.
+ * the catalogue, those still queued before it included.  done(priv, error)
+ * is called on the writer thread after the entry is on disk (error NULL) or
+ * could not be written (at once, if there is no memory to queue it).
  */
 void store_inval_append(struct store *, const struct inval *,
     void (*done)(void *priv, const char *error), void *priv);
-/* Every entry in the log, in order; before serving. 0, or -1 if the log can't be read. */
+/*
+ * Every entry in the log that can be read, in order; before serving.  0, or
+ * -1 if one can't be: what it invalidated is not known.
+ */
 int store_inval_each(struct store *, void (*fn)(void *priv,
     const struct inval *), void *priv);
 /* Bans with seq < before are of no use any more: forget them. Queued. */
 void store_inval_trim(struct store *, uint64_t before);
-/* The oldest inval_seq of any object; UINT64_MAX if the store is empty. Never blocks (kept in RAM, refreshed by the writer). */
+/*
+ * The oldest inval_seq of any object, queued ones included; UINT64_MAX if
+ * the store is empty.  Never blocks (kept in RAM by the writer).
+ */
 uint64_t store_oldest_inval_seq(struct store *);
 
 /* Waits until all that was queued before is committed (tests, clean stop). */

@@ -5,9 +5,9 @@
  *         \
  *          +----> lookups: read transactions on the catalogue
  *
- *      store.c   opened, closed, numbers       queue.c   what callers hand over
- *      writer.c  the thread: pieces, batches   commit.c  a batch becomes durable
- *      space.c   what must go, and when        lookup.c  found, read, checked
+ *      store.c   opened, closed, numbers     queue.c   what callers hand over
+ *      writer.c  the thread: pieces, batches commit.c  a batch made durable
+ *      space.c   what must go, and when      lookup.c  found, read, checked
  *      health.c  lock, crashes, setting aside
  */
 #ifndef COPAL_STORAGE_STORE_IMPL_H
@@ -36,13 +36,15 @@ enum {
 	SOFT_LIMIT_MS = 60000,
 };
 
-#define STORE_SIZE_MIN (32ULL << 20)
+#define STORE_SIZE_MIN   (32ULL << 20)
 #define SEGMENT_SIZE_MIN (2U << 20)
+/* An offset in it, and its headers, fit 32 bits. */
+#define SEGMENT_SIZE_MAX (4000U << 20)
 
 enum op_kind {
 	OP_PIECE,
 	OP_COMMIT,
-	OP_FAIL,  /* a commit that there was no memory for */
+	OP_FAIL, /* a commit that there was no memory for */
 	OP_ABORT,
 	OP_REFRESH,
 	OP_DROP,
@@ -92,13 +94,13 @@ struct put_piece {
 struct store_put {
 	struct store *st;
 	uint32_t id;
-	atomic_bool failed;  /* a piece was not written, or abort */
-	uint64_t accepted;   /* bytes: the caller's side */
+	atomic_bool failed; /* a piece was not written, or abort */
+	uint64_t accepted;  /* bytes: the caller's side */
 	/* The writer's side */
 	struct put_piece *piece;
 	uint32_t n, room;
-	uint64_t written;    /* bytes */
-	struct op end;       /* ABORT and FAIL need no memory. */
+	uint64_t written; /* bytes */
+	struct op end;    /* ABORT and FAIL need no memory. */
 };
 
 struct op_list {
@@ -115,34 +117,34 @@ struct queue {
 
 /* What only the writer thread touches */
 struct writer {
-	struct op *todo;         /* taken off the queue, not looked at yet */
+	struct op *todo; /* taken off the queue, not looked at yet */
 	struct op_list batch;
 	unsigned batch_n;
-	uint64_t batch_bytes;    /* of bodies */
-	uint64_t record_bytes;   /* of metadata and small bodies */
-	int64_t batch_at;        /* ms; when its first came */
+	uint64_t batch_bytes;  /* of bodies */
+	uint64_t record_bytes; /* of metadata and small bodies */
+	int64_t batch_at;      /* ms; when its first came */
 	bool urgent;
 
 	struct segment *current, *spare, *victim;
-	uint64_t soft_limit;     /* bytes of segments; 0: none */
+	uint64_t soft_limit; /* bytes of segments; 0: none */
 	int64_t soft_until;
 
 	uint64_t file_pages, live_pages, idx_pages;
 
-	uint8_t *buf;            /* a record being encoded */
+	uint8_t *buf; /* a record being encoded */
 	size_t buf_room;
-	struct gone *gone;       /* deleted by this transaction */
+	struct gone *gone; /* deleted by this transaction */
 	size_t gone_n, gone_room;
-	uint64_t evicted_n;      /* those of gone that made room */
+	uint64_t evicted_n;               /* those of gone that made room */
 	uint8_t (*added)[STORE_HASH_LEN]; /* to the filter, by this one */
 	size_t added_n, added_room;
 
-	bool filling;            /* the filter is not complete */
+	bool filling; /* the filter is not complete */
 	bool fill_begun;
 	uint8_t fill_at[STORE_HASH_LEN]; /* up to and with this it is */
 
-	bool failing;            /* a message said so */
-	uint64_t oldest_inval;   /* in the catalogue */
+	bool failing;          /* a message said so */
+	uint64_t oldest_inval; /* in the catalogue */
 };
 
 struct store {
@@ -150,10 +152,10 @@ struct store {
 	char *name, *dir;
 	int lock_fd;
 	uint64_t segment_size;
-	uint64_t catalogue_max;  /* bytes */
-	uint64_t batch_pages;    /* of the catalogue, a transaction */
-	uint64_t batch_bytes;    /* of bodies */
-	uint64_t object_max;     /* bytes of body */
+	uint64_t catalogue_max; /* bytes */
+	uint64_t batch_pages;   /* of the catalogue, a transaction */
+	uint64_t batch_bytes;   /* of bodies */
+	uint64_t object_max;    /* bytes of body */
 	size_t queue_max;
 	struct catalogue cat;
 	struct segments segs;
@@ -199,8 +201,8 @@ void op_list_push(struct op_list *, struct op *);
 /* Gives back its cost, and frees what it owns. */
 void op_free(struct store *, struct op *);
 /* A record in the catalogue that is damaged; hash may be NULL. */
-void queue_drop(struct store *, uint64_t seq, const uint8_t *hash,
-    uint64_t vhash);
+void queue_drop(
+    struct store *, uint64_t seq, const uint8_t *hash, uint64_t vhash);
 
 /* writer.c */
 void *writer_main(void *st);
@@ -242,7 +244,6 @@ void health_checking(struct store *, bool);
 void health_good(struct store *);
 void health_damaged(const char *dir);
 /* Renames the store away; takes the lock anew. -1 with err. */
-int health_set_aside(struct store *, const char *why,
-    char err[STORE_ERR_LEN]);
+int health_set_aside(struct store *, const char *why, char err[STORE_ERR_LEN]);
 
 #endif

@@ -37,13 +37,15 @@ writer_failed(struct store *st, const char *what, int error)
 	if (w->failing)
 		return;
 	w->failing = true;
-	store_message(st, "store %s: %s: %s; nothing new is stored until that "
-	    "works again", st->name, what, mdb_strerror(error));
+	store_message(st,
+	    "store %s: %s: %s; nothing new is stored until that "
+	    "works again",
+	    st->name, what, mdb_strerror(error));
 }
 
 static void
-piece_keep(struct store_put *put, struct segment *seg,
-    const struct record_extent *e)
+piece_keep(
+    struct store_put *put, struct segment *seg, const struct record_extent *e)
 {
 	if (put->n == put->room) {
 		uint32_t room = put->room * 2 + 1;
@@ -76,8 +78,7 @@ piece_write(struct store *st, struct op *op)
 	seg = space_for(st, e.len);
 	if (seg == NULL)
 		return false;
-	error = segment_append(seg, put->id, op->piece.data, e.len,
-	    &e.offset);
+	error = segment_append(seg, put->id, op->piece.data, e.len, &e.offset);
 	if (error != 0) {
 		writer_failed(st, "writing a segment", error);
 		return false;
@@ -90,11 +91,11 @@ piece_write(struct store *st, struct op *op)
 		return false;
 	st->w.batch_bytes += e.len;
 	out = (struct extent){
-		.segment = seg,
-		.offset = e.offset,
-		.body_at = put->written,
-		.len = e.len,
-		.sum = e.sum,
+	    .segment = seg,
+	    .offset = e.offset,
+	    .body_at = put->written,
+	    .len = e.len,
+	    .sum = e.sum,
 	};
 	put->written += e.len;
 	if (op->piece.done != NULL)
@@ -175,11 +176,12 @@ batch_is_due(const struct store *st)
 	/* Neighbours that are urgent too share the commit. */
 	if (w->urgent && (w->todo == NULL || !is_urgent(w->todo)))
 		return true;
-	return w->batch_n >= BATCH_OBJECTS || w->batch_bytes >= st->batch_bytes ||
-	    commit_pages(st) >= st->batch_pages ||
-	    /* What waits counts in the queue: it must not fill it. */
-	    w->record_bytes >= st->queue_max / 2 ||
-	    now_ms() - w->batch_at >= BATCH_FOR_MS;
+	return w->batch_n >= BATCH_OBJECTS ||
+	       w->batch_bytes >= st->batch_bytes ||
+	       commit_pages(st) >= st->batch_pages ||
+	       /* What waits counts in the queue: it must not fill it. */
+	       w->record_bytes >= st->queue_max / 2 ||
+	       now_ms() - w->batch_at >= BATCH_FOR_MS;
 }
 
 /*
@@ -191,7 +193,7 @@ static void
 fill_filter(struct store *st)
 {
 	struct writer *w = &st->w;
-	uint8_t (*hash)[STORE_HASH_LEN] = malloc(FILL_STEP * sizeof *hash);
+	uint8_t(*hash)[STORE_HASH_LEN] = malloc(FILL_STEP * sizeof *hash);
 	unsigned n = 0;
 	MDB_txn *txn;
 	int rc = ENOMEM;
@@ -236,8 +238,9 @@ patience(const struct store *st)
 	if (w->batch.head == NULL)
 		return TICK_MS;
 	left = w->batch_at + BATCH_FOR_MS - now_ms();
-	return left <= 0 ? -1 : left < BATCH_IDLE_MS ? (int)left :
-	    BATCH_IDLE_MS;
+	return left <= 0              ? -1
+	       : left < BATCH_IDLE_MS ? (int)left
+				      : BATCH_IDLE_MS;
 }
 
 static void
@@ -254,8 +257,7 @@ idle(struct store *st)
 	}
 	if (w->filling)
 		fill_filter(st);
-	if (!st->opening_counted &&
-	    now_ms() - st->opened_at >= GOOD_AFTER_MS) {
+	if (!st->opening_counted && now_ms() - st->opened_at >= GOOD_AFTER_MS) {
 		st->opening_counted = true;
 		health_good(st);
 	}

@@ -62,11 +62,13 @@ on_message(void *priv, const char *text)
 static bool
 put(uint64_t no, uint32_t len)
 {
-	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/"
+	static const char head[] =
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/"
 	    "html; charset=utf-8\r\nCache-Control: max-age=3600\r\nETag: "
 	    "\"5f3c-5a9b8c7d6e5f4\"\r\nLast-Modified: Mon, 01 Jan 2024 "
 	    "00:00:00 GMT\r\nServer: origin\r\nVary: Accept-Encoding\r\n";
-	struct store_meta m = {.ttl = 3600, .status = 200,
+	struct store_meta m = {.ttl = 3600,
+	    .status = 200,
 	    .head = str_of(head, sizeof head - 1),
 	    .vary = STR("gzip")};
 	struct store_put *p = store_put_begin(st, len);
@@ -75,8 +77,9 @@ put(uint64_t no, uint32_t len)
 
 	if (p == NULL)
 		return false;
-	m.key = str_of(key, (size_t)snprintf(key, sizeof key,
-	    "www.example.com/articles/%llu.html", (unsigned long long)no));
+	m.key = str_of(key,
+	    (size_t)snprintf(key, sizeof key,
+		"www.example.com/articles/%llu.html", (unsigned long long)no));
 	hash_of(no, m.hash);
 	if (len <= STORE_INLINE_MAX)
 		in = str_of(body, len);
@@ -107,8 +110,9 @@ bench_put(uint64_t no, uint32_t len)
 	n = stored;
 	store_stats(st, &b);
 	printf("put %6u B: %8.0f/s, %6.1f MB/s, %5.1f us of CPU, %llu "
-	    "commits, %llu evicted\n", len, (double)n / t,
-	    (double)n * len / t / 1e6, (cpu() - cpu_start) / (double)n * 1e6,
+	       "commits, %llu evicted\n",
+	    len, (double)n / t, (double)n * len / t / 1e6,
+	    (cpu() - cpu_start) / (double)n * 1e6,
 	    (unsigned long long)(b.commits - a.commits),
 	    (unsigned long long)(b.evicted - a.evicted));
 	return no;
@@ -158,10 +162,10 @@ main(int argc, char **argv)
 {
 	char err[STORE_ERR_LEN], tmp[] = "/tmp/store-bench-XXXXXX";
 	struct store_config cfg = {
-		.name = "bench",
-		.dir = argc > 1 ? argv[1] : mkdtemp(tmp),
-		.size = (argc > 2 ? strtoull(argv[2], NULL, 10) : 4096) << 20,
-		.on_message = on_message,
+	    .name = "bench",
+	    .dir = argc > 1 ? argv[1] : mkdtemp(tmp),
+	    .size = (argc > 2 ? strtoull(argv[2], NULL, 10) : 4096) << 20,
+	    .on_message = on_message,
 	};
 	uint64_t no = (uint64_t)time(NULL) << 32, from;
 

@@ -39,12 +39,12 @@ rig_init(struct rig *r)
 	if (mkdtemp(r->dir) == NULL)
 		perror("mkdtemp");
 	r->cfg = (struct store_config){
-		.name = "s0",
-		.dir = r->dir,
-		.size = RIG_SIZE,
-		.on_gone = on_gone,
-		.on_message = on_message,
-		.priv = r,
+	    .name = "s0",
+	    .dir = r->dir,
+	    .size = RIG_SIZE,
+	    .on_gone = on_gone,
+	    .on_message = on_message,
+	    .priv = r,
 	};
 }
 
@@ -157,7 +157,7 @@ item_head(const struct item *it, char *buf)
 struct putting {
 	struct store_put *put;
 	char *body, *key, *head;
-	sem_t *sem;       /* NULL: nobody waits */
+	sem_t *sem; /* NULL: nobody waits */
 	uint64_t *seq;
 };
 
@@ -188,8 +188,8 @@ put_pieces(struct putting *p, size_t len)
 	for (size_t at = 0; at < len; at += RIG_PIECE) {
 		size_t n = len - at < RIG_PIECE ? len - at : RIG_PIECE;
 
-		if (!store_put_piece(p->put, p->body + at, (uint32_t)n, NULL,
-		    NULL))
+		if (!store_put_piece(
+			p->put, p->body + at, (uint32_t)n, NULL, NULL))
 			return false;
 	}
 	return true;
@@ -200,12 +200,12 @@ item_start(struct rig *r, const struct item *it, sem_t *sem, uint64_t *seq)
 {
 	struct putting *p = calloc(1, sizeof *p);
 	struct store_meta m = {
-		.t_origin = 1e9 + it->no,
-		.ttl = 60,
-		.status = 200,
-		.flags = it->version,
-		.inval_seq = it->inval_seq,
-		.vary = str_from_z(it->vary),
+	    .t_origin = 1e9 + it->no,
+	    .ttl = 60,
+	    .status = 200,
+	    .flags = it->version,
+	    .inval_seq = it->inval_seq,
+	    .vary = str_from_z(it->vary),
 	};
 	struct str in = STR_NULL;
 
@@ -262,16 +262,16 @@ item_matches(void *priv, const struct store_meta *m)
 	const struct item *it = priv;
 	char *buf = malloc(it->key_len + 32);
 	bool same = str_eq(m->key, item_key(it, buf)) &&
-	    str_eq(m->vary, str_from_z(it->vary)) &&
-	    (m->vary.p == NULL) == (it->vary == NULL);
+		    str_eq(m->vary, str_from_z(it->vary)) &&
+		    (m->vary.p == NULL) == (it->vary == NULL);
 
 	free(buf);
 	return same;
 }
 
 static bool
-body_is_right(struct rig *r, const struct store_object *o,
-    const struct item *it)
+body_is_right(
+    struct rig *r, const struct store_object *o, const struct item *it)
 {
 	char *want = item_body(it), *buf = malloc(STORE_PIECE_MAX);
 	uint64_t at = 0;
@@ -284,9 +284,9 @@ body_is_right(struct rig *r, const struct store_object *o,
 			const struct extent *e = &o->extent[i];
 
 			ok = e->body_at == at && at + e->len <= it->body_len &&
-			    extent_read(r->st, e, buf) == 0 &&
-			    extent_verify(r->st, e) == 0 &&
-			    !memcmp(buf, want + at, e->len);
+			     extent_read(r->st, e, buf) == 0 &&
+			     extent_verify(r->st, e) == 0 &&
+			     !memcmp(buf, want + at, e->len);
 			at += e->len;
 		}
 	if (ok && o->inline_body.p == NULL)

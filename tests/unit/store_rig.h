@@ -33,7 +33,7 @@ uint64_t rig_disk_bytes(const struct rig *);
 struct item {
 	unsigned no, version;
 	size_t body_len, head_len, key_len;
-	const char *vary;     /* NULL: none */
+	const char *vary; /* NULL: none */
 	uint64_t inval_seq;
 };
 

@@ -14,24 +14,25 @@ sample(uint8_t extent[2 * RECORD_EXTENT_LEN])
 	struct record_extent a = {1, 2, 528, 1000, 42};
 	struct record_extent b = {2, 3, 16, 24, 43};
 	struct record r = {
-		.meta = {
-			.hash = "0123456789abcde",
-			.key = STR("example.com/"),
-			.vary = STR_NULL,
-			.head = STR(""),
-			.t_origin = 1.5,
-			.ttl = 2,
-			.grace = 3,
-			.keep = 4,
-			.last_modified = 5,
-			.inval_seq = 6,
-			.body_len = 1024,
-			.flags = 7,
-			.status = 404,
+	    .meta =
+		{
+		    .hash = "0123456789abcde",
+		    .key = STR("example.com/"),
+		    .vary = STR_NULL,
+		    .head = STR(""),
+		    .t_origin = 1.5,
+		    .ttl = 2,
+		    .grace = 3,
+		    .keep = 4,
+		    .last_modified = 5,
+		    .inval_seq = 6,
+		    .body_len = 1024,
+		    .flags = 7,
+		    .status = 404,
 		},
-		.vhash = 8,
-		.extent_n = 2,
-		.extent = extent,
+	    .vhash = 8,
+	    .extent_n = 2,
+	    .extent = extent,
 	};
 
 	record_extent_put(extent, &a);

@@ -68,10 +68,10 @@ test_append(void)
 	CU_ASSERT_EQUAL(segment_sync(s), 0);
 	CU_ASSERT_EQUAL(pread(segment_fd(s), buf, 5, (off_t)b), 5);
 	CU_ASSERT_EQUAL(memcmp(buf, "world", 5), 0);
-	CU_ASSERT_TRUE(segment_has_room(s,
-	    SIZE - 2 * SEGMENT_ALIGN - SEGMENT_HEADER_LEN));
-	CU_ASSERT_FALSE(segment_has_room(s,
-	    SIZE - 2 * SEGMENT_ALIGN - SEGMENT_HEADER_LEN + 1));
+	CU_ASSERT_TRUE(
+	    segment_has_room(s, SIZE - 2 * SEGMENT_ALIGN - SEGMENT_HEADER_LEN));
+	CU_ASSERT_FALSE(segment_has_room(
+	    s, SIZE - 2 * SEGMENT_ALIGN - SEGMENT_HEADER_LEN + 1));
 	end();
 }
 

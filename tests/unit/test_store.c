@@ -83,15 +83,15 @@ test_large_body(void)
 static void
 test_long_strings(void)
 {
-	static const size_t len[] = {100, 3000, 3850, 3851, 4000, 8000,
-	    65536};
+	static const size_t len[] = {100, 3000, 3850, 3851, 4000, 8000, 65536};
 
 	begin();
 	for (unsigned i = 0; i < sizeof len / sizeof len[0]; i++) {
-		struct item it = {.no = i, .body_len = 700,
-		    .head_len = len[i]};
-		struct item key = {.no = 100 + i, .body_len = 5000,
-		    .key_len = len[i], .head_len = 65536};
+		struct item it = {.no = i, .body_len = 700, .head_len = len[i]};
+		struct item key = {.no = 100 + i,
+		    .body_len = 5000,
+		    .key_len = len[i],
+		    .head_len = 65536};
 
 		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 		CU_ASSERT_NOT_EQUAL(item_put(&rig, &key), 0);
@@ -100,7 +100,9 @@ test_long_strings(void)
 	}
 	/* From many chunks to one, and back to many */
 	for (unsigned v = 2; v < 6; v++) {
-		struct item it = {.no = 6, .body_len = 700, .version = v,
+		struct item it = {.no = 6,
+		    .body_len = 700,
+		    .version = v,
 		    .head_len = v % 2 ? 50000 : 20};
 
 		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
@@ -232,8 +234,7 @@ test_bans(void)
 	memset(longban, 'b', sizeof longban);
 	CU_ASSERT_EQUAL(store_oldest_inval_seq(rig.st), UINT64_MAX);
 	CU_ASSERT_PTR_NULL(rig_ban(&rig, 10, STR("req.url ~ /a")));
-	CU_ASSERT_PTR_NULL(rig_ban(&rig, 11,
-	    str_of(longban, sizeof longban)));
+	CU_ASSERT_PTR_NULL(rig_ban(&rig, 11, str_of(longban, sizeof longban)));
 	CU_ASSERT_PTR_NULL(rig_ban(&rig, 300, STR("")));
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	CU_ASSERT_EQUAL(store_oldest_inval_seq(rig.st), 12);
@@ -243,10 +244,10 @@ test_bans(void)
 	CU_ASSERT_EQUAL(store_inval_each(rig.st, log_one, &l), 0);
 	CU_ASSERT_EQUAL_FATAL(l.n, 3);
 	CU_ASSERT_TRUE(l.seq[0] == 10 && l.seq[1] == 11 && l.seq[2] == 300);
-	CU_ASSERT_TRUE(l.len[0] == 12 && !memcmp(l.text[0], "req.url ~ /a",
-	    12));
+	CU_ASSERT_TRUE(
+	    l.len[0] == 12 && !memcmp(l.text[0], "req.url ~ /a", 12));
 	CU_ASSERT_TRUE(l.len[1] == sizeof longban &&
-	    !memcmp(l.text[1], longban, sizeof longban));
+		       !memcmp(l.text[1], longban, sizeof longban));
 	CU_ASSERT_EQUAL(l.len[2], 0);
 	store_inval_trim(rig.st, 12);
 	store_sync(rig.st);
@@ -262,8 +263,8 @@ test_oldest_inval(void)
 {
 	begin();
 	for (unsigned i = 0; i < 40; i++) {
-		struct item it = {.no = i, .body_len = 10,
-		    .inval_seq = 100 + i};
+		struct item it = {
+		    .no = i, .body_len = 10, .inval_seq = 100 + i};
 
 		CU_ASSERT_TRUE(item_put_async(&rig, &it));
 		/* At once, not only when it is on disk */
@@ -287,14 +288,15 @@ test_refresh(void)
 
 	begin();
 	for (unsigned b = 0; b < 2; b++) {
-		struct item it = {.no = b, .body_len = body[b],
-		    .inval_seq = 5};
+		struct item it = {.no = b, .body_len = body[b], .inval_seq = 5};
 		uint64_t seq = item_put(&rig, &it);
 
 		CU_ASSERT_NOT_EQUAL_FATAL(seq, 0);
 		for (unsigned h = 0; h < 4; h++) {
-			struct store_meta m = {.ttl = 77, .flags = h + 1,
-			    .t_origin = 1e9 + b, .inval_seq = 6 + h,
+			struct store_meta m = {.ttl = 77,
+			    .flags = h + 1,
+			    .t_origin = 1e9 + b,
+			    .inval_seq = 6 + h,
 			    .status = 200};
 			char *text = malloc(head[h]);
 
@@ -311,8 +313,10 @@ test_refresh(void)
 			it.version = 0;
 			CU_ASSERT_EQUAL(item_get(&rig, &it), -1);
 			it.version = h + 1;
-			CU_ASSERT_EQUAL(store_oldest_inval_seq(rig.st),
-			    b == 0 ? 6 + h : 6 + h < 9 ? 6 + h : 9);
+			CU_ASSERT_EQUAL(
+			    store_oldest_inval_seq(rig.st), b == 0      ? 6 + h
+							    : 6 + h < 9 ? 6 + h
+									: 9);
 		}
 	}
 	end();
@@ -329,8 +333,11 @@ static void
 test_refresh_keeps_body(void)
 {
 	struct item it = {.no = 3, .body_len = 100000};
-	struct store_meta m = {.ttl = 99, .flags = 0, .t_origin = 1e9 + 3,
-	    .head = STR("v0 hhhhhhhhhhhhh"), .status = 304};
+	struct store_meta m = {.ttl = 99,
+	    .flags = 0,
+	    .t_origin = 1e9 + 3,
+	    .head = STR("v0 hhhhhhhhhhhhh"),
+	    .status = 304};
 	uint8_t hash[STORE_HASH_LEN];
 	struct store_object *o;
 	uint64_t seq;
@@ -343,8 +350,8 @@ test_refresh_keeps_body(void)
 	store_sync(rig.st);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	item_hash(3, hash);
-	CU_ASSERT_EQUAL_FATAL(store_lookup(rig.st, hash, take_any, &ttl, &o),
-	    1);
+	CU_ASSERT_EQUAL_FATAL(
+	    store_lookup(rig.st, hash, take_any, &ttl, &o), 1);
 	CU_ASSERT_EQUAL(ttl, 99);
 	CU_ASSERT_EQUAL(o->seq, seq);
 	CU_ASSERT_EQUAL(o->meta.status, 304);
@@ -381,8 +388,7 @@ test_abort(void)
 	store_put_abort(&put);
 	CU_ASSERT_PTR_NULL(put);
 	put = store_put_begin(rig.st, UINT64_MAX);
-	CU_ASSERT_TRUE(store_put_piece(put, body, STORE_PIECE_MAX, NULL,
-	    NULL));
+	CU_ASSERT_TRUE(store_put_piece(put, body, STORE_PIECE_MAX, NULL, NULL));
 	store_put_abort(&put);
 	store_sync(rig.st);
 	CU_ASSERT_EQUAL(stats().objects, 0);
@@ -407,8 +413,8 @@ series_item(const struct series *s, unsigned i)
 
 	x ^= x >> 15;
 	return (struct item){
-		.no = s->no + i,
-		.body_len = 1 + x % (i % 4 == 0 ? s->largest : 3000),
+	    .no = s->no + i,
+	    .body_len = 1 + x % (i % 4 == 0 ? s->largest : 3000),
 	};
 }
 

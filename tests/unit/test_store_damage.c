@@ -79,8 +79,7 @@ flip(const char *file, const char *what, size_t len)
 			if (!memcmp(buf + i, what, len)) {
 				char c = buf[i + (off_t)len - 1] ^ 4;
 
-				n += pwrite(fd, &c, 1, i + (off_t)len - 1)
-				    == 1;
+				n += pwrite(fd, &c, 1, i + (off_t)len - 1) == 1;
 			}
 	free(buf);
 	close(fd);
@@ -333,8 +332,8 @@ churn(uint32_t no)
 		struct item it = {.no = no,
 		    .body_len = 1 + no * 7919 % (no % 5 ? 3000 : 200000)};
 		struct churn_put *p = malloc(sizeof *p);
-		struct store_meta m = {.t_origin = 1e9 + no, .ttl = 60,
-		    .status = 200};
+		struct store_meta m = {
+		    .t_origin = 1e9 + no, .ttl = 60, .status = 200};
 		char key[17], head[17];
 		struct store_put *put;
 		struct str in = STR_NULL;
@@ -352,8 +351,8 @@ churn(uint32_t no)
 		if (it.body_len <= STORE_INLINE_MAX)
 			in = str_of(p->body, it.body_len);
 		else
-			while (!store_put_piece(put, p->body,
-			    (uint32_t)it.body_len, NULL, NULL))
+			while (!store_put_piece(
+			    put, p->body, (uint32_t)it.body_len, NULL, NULL))
 				usleep(1000);
 		store_put_commit(&put, &m, in, churn_ack, p);
 		if (no % 7 == 0) {
@@ -427,8 +426,9 @@ check_after_kill(const struct ack *ack, size_t n, uint32_t from)
 		back += rc == 1 && no >= from && purged[no % 1000000];
 	}
 	for (size_t i = n > 200 ? n - 200 : 0; i < n; i++) {
-		struct item it = {.no = ack[i].no, .body_len = 1 +
-		    ack[i].no * 7919 % (ack[i].no % 5 ? 3000 : 200000)};
+		struct item it = {.no = ack[i].no,
+		    .body_len =
+			1 + ack[i].no * 7919 % (ack[i].no % 5 ? 3000 : 200000)};
 
 		/* A purge may have been done, and not been told. */
 		lost += ack[i].no % 7 != 0 && item_get(&rig, &it) != 1;
@@ -447,8 +447,7 @@ test_kill(void)
 	rig_init(&rig);
 	for (unsigned round = 0; round < 20; round++) {
 		size_t n;
-		struct ack *ack = churn_and_kill(no, 20 + round * 13 % 70,
-		    &n);
+		struct ack *ack = churn_and_kill(no, 20 + round * 13 % 70, &n);
 		uint32_t from = no;
 
 		CU_ASSERT_TRUE(n > 20);
@@ -499,10 +498,10 @@ test_failing_disk(void)
 		enum fault_op op;
 		int error;
 	} t[] = {
-		{FAULT_SEGMENT_CREATE, EIO},
-		{FAULT_SEGMENT_WRITE, ENOSPC},
-		{FAULT_SEGMENT_SYNC, EIO},
-		{FAULT_CATALOGUE_COMMIT, ENOSPC},
+	    {FAULT_SEGMENT_CREATE, EIO},
+	    {FAULT_SEGMENT_WRITE, ENOSPC},
+	    {FAULT_SEGMENT_SYNC, EIO},
+	    {FAULT_CATALOGUE_COMMIT, ENOSPC},
 	};
 	struct item old = {.no = 1, .body_len = 800};
 	struct item new = {.body_len = 3000000};
@@ -517,8 +516,8 @@ test_failing_disk(void)
 		fault_hook = fail;
 		CU_ASSERT_EQUAL(item_put(&rig, &new), 0);
 		CU_ASSERT_TRUE(stats().read_only);
-		CU_ASSERT_PTR_NOT_NULL(strstr(rig.message,
-		    strerror(fault_error)));
+		CU_ASSERT_PTR_NOT_NULL(
+		    strstr(rig.message, strerror(fault_error)));
 		CU_ASSERT_PTR_NULL(store_put_begin(rig.st, 10));
 		/* Hits go on. */
 		CU_ASSERT_EQUAL(item_get(&rig, &old), 1);
@@ -645,8 +644,7 @@ suite_store_damage(void)
 	CU_add_test(s, "how it ended before", test_state);
 	CU_add_test(s, "kill -9", test_kill);
 	CU_add_test(s, "a failing disk", test_failing_disk);
-	CU_add_test(s, "a purge on a failing disk",
-	    test_purge_on_failing_disk);
+	CU_add_test(s, "a purge on a failing disk", test_purge_on_failing_disk);
 	CU_add_test(s, "a small disk", test_small_disk);
 	CU_add_test(s, "a limit on file size", test_file_size_limit);
 }
