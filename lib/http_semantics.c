@@ -7,6 +7,8 @@
  *
  * Ranges and entity tags are in http_conditions.c.
  */
+#include <math.h>
+
 #include "http_date.h"
 #include "http_scan.h"
 #include "http_semantics.h"

@@ -280,13 +280,15 @@ status_has_no_body(unsigned status)
 
 /* What policy said of the connection, from this response on. */
 static void
-set_timeouts(struct request *req)
+set_connection(struct request *req)
 {
 	const struct vcl_sess *v = &req->ctx.sess;
 
 	req->stream->timeouts = (struct stream_timeouts){
 	    .idle = (float)v->timeout_idle, .send = (float)v->send_timeout,
 	    .idle_send = (float)v->idle_send_timeout};
+	if (req->ctx.ip_tos >= 0)
+		req->stream->ops->set_tos(req->stream, req->ctx.ip_tos);
 }
 
 void
@@ -297,7 +299,7 @@ deliver_object(struct request *req)
 	int64_t len = length_of(o);
 	bool head = str_eq(req->http.method, STR("HEAD"));
 
-	set_timeouts(req);
+	set_connection(req);
 	http_unset(&req->resp, FIELD_TRANSFER_ENCODING);
 	http_unset(&req->resp, FIELD_CONTENT_LENGTH);
 	if (req->resp.status == 200 && !req->is_pass && is_get_or_head(req) &&
@@ -346,7 +348,7 @@ deliver_bytes(struct request *req, struct str body)
 	struct stream *s = req->stream;
 	bool none = status_has_no_body(req->resp.status);
 
-	set_timeouts(req);
+	set_connection(req);
 	http_unset(&req->resp, FIELD_TRANSFER_ENCODING);
 	http_unset(&req->resp, FIELD_CONTENT_LENGTH);
 	if (!none)

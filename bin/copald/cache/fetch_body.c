@@ -219,6 +219,13 @@ body_is_over(const struct fetch *f, const struct upstream *u)
 	return u->ended;
 }
 
+static uint64_t
+window_of(const struct fetch *f)
+{
+	return f->ctx.transit_buffer >= 0 ? (uint64_t)f->ctx.transit_buffer :
+	    params->fetch_window;
+}
+
 enum upstream_error
 fetch_body(struct fetch *f, struct upstream *u)
 {
@@ -249,7 +256,7 @@ fetch_body(struct fetch *f, struct upstream *u)
 		    (fetch_is_too_large(f, b->len) ||
 		    holds_too_much(f, &fill)))
 			give_up_keeping(f, &fill);
-		if (b->windowed && body_wait_window(b, params->fetch_window,
+		if (b->windowed && body_wait_window(b, window_of(f),
 		    NSEC_NEVER) != FIBER_WOKEN) {
 			e = UP_CLIENT;
 			break;

@@ -261,7 +261,8 @@ step_fetch(struct request *req)
 	event(req, "Fetch");
 	if (atomic_load(&f->state) == FETCH_FAILED) {
 		drop_objects(req);
-		return synth(req, 503, STR_NULL);
+		return synth(req, req->stream->body_status != 0 ?
+		    req->stream->body_status : 503, STR_NULL);
 	}
 	req->obj = object_ref(f->obj);
 	fetch_unref(&req->fetch);

@@ -190,6 +190,53 @@ conn_timeout(struct timer *t)
 		timer_set(c->loop, t, conn->deadline);
 }
 
+/*
+ * Closing while the client still sends makes the kernel reset the
+ * connection, and a reset throws away what the client has not read of the
+ * response.  So the end of our side is sent first, and what comes is read
+ * until the client's end, for a moment (RFC 9112 9.6).
+ */
+enum { LINGER_S = 2 };
+
+static void
+conn_linger_read(struct conn *conn)
+{
+	char sink[16384];
+
+	while (source_can(&conn->src, SOURCE_READ)) {
+		ssize_t n = recv(conn->src.fd, sink, sizeof sink, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0 || (n < 0 && errno != EAGAIN)) {
+			conn_close(conn, "REM_CLOSE");
+			return;
+		}
+		if (n < (ssize_t)sizeof sink)
+			conn->src.ready &= (uint8_t)~SOURCE_READ;
+	}
+}
+
+static void
+conn_linger(struct conn *conn, const char *why)
+{
+	struct core *c = conn->core;
+
+	if (shutdown(conn->src.fd, SHUT_WR) != 0) {
+		conn_close(conn, why);
+		return;
+	}
+	conn->why = why;
+	conn->serving = false;
+	conn->lingering = true;
+	conn->have = 0;
+	core_block_put(&c->client_blocks, conn->block);
+	conn->block = NULL;
+	conn->deadline = loop_now(c->loop) + NSEC_S(LINGER_S);
+	timer_set(c->loop, &conn->timer, conn->deadline);
+	conn_linger_read(conn);
+}
+
 static struct stream_block *
 block_get(struct conn *conn)
 {
@@ -242,13 +289,9 @@ conn_refuse(struct conn *conn, unsigned status, const char *why)
 	    status, http_reason(status), STR_ARG(core_date(conn->core)),
 	    strlen(why) + 1, why);
 	if (send(conn->src.fd, text, (size_t)n, MSG_NOSIGNAL) == n)
-		shutdown(conn->src.fd, SHUT_WR);
-	/* what is unread would turn our close into a reset */
-	for (int i = 0; i < 16; i++)
-		if (recv(conn->src.fd, conn->block->buf, conn->block->buf_size,
-		    MSG_DONTWAIT) <= 0)
-			break;
-	conn_close(conn, "RX_JUNK");
+		conn_linger(conn, "RX_JUNK");
+	else
+		conn_close(conn, "RX_JUNK");
 }
 
 /* A whole head, if there is one, goes to block->s. */
@@ -367,6 +410,10 @@ conn_event(struct source *src)
 
 	if (conn->serving)
 		return; /* its fiber waits on the source */
+	if (conn->lingering) {
+		conn_linger_read(conn);
+		return;
+	}
 	while (source_can(src, SOURCE_READ)) {
 		switch (conn_receive(conn)) {
 		case CONN_GONE:
@@ -410,6 +457,7 @@ stream_begin(struct conn *conn)
 	memset(&b->chunked, 0, sizeof b->chunked);
 	b->body_left = s->framing.length;
 	b->continue_sent = b->head_done = false;
+	s->body_status = 0;
 	b->body_done = !s->body_unread;
 	b->out = NULL;
 	b->out_len = 0;
@@ -455,6 +503,23 @@ conn_next(struct conn *conn)
  */
 enum { CONN_SERVE_BATCH = 32 };
 
+/* The last response was sent, or can't be. */
+static void
+conn_end(struct conn *conn)
+{
+	struct stream_block *b = conn->block;
+	struct stream *s = &b->s;
+	const char *why = s->close_reason != NULL ? s->close_reason :
+	    "RESP_CLOSE";
+
+	/* will the client send more, as far as we know? */
+	if (!s->failed && (!b->body_done || s->framing.keep_alive ||
+	    conn->have > b->end || (conn->src.ready & SOURCE_READ)))
+		conn_linger(conn, why);
+	else
+		conn_close(conn, why);
+}
+
 static void
 conn_serve(void *arg)
 {
@@ -467,8 +532,7 @@ conn_serve(void *arg)
 		conn->core->serve(s);
 		conn->timeouts = s->timeouts;
 		if (s->failed || s->close || !conn_stream_drain(conn->block)) {
-			conn_close(conn, s->close_reason != NULL ?
-			    s->close_reason : "RESP_CLOSE");
+			conn_end(conn);
 			return;
 		}
 		if (served % CONN_SERVE_BATCH == 0)

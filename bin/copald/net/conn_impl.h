@@ -35,6 +35,7 @@ struct conn {
 	double t_open;
 	uint32_t have;              /* bytes in the block's buffer */
 	bool serving;
+	bool lingering;             /* all is said; the client may not know */
 	struct stream_timeouts timeouts;
 	const char *why;            /* it is closed */
 	union conn_addr peer, local;

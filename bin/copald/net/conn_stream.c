@@ -32,7 +32,21 @@ stream_fail(struct stream *s, const char *why)
 
 /* --- the request's body --------------------------------------------- */
 
-/* Receives; 0: the end of the stream, -1: failed or too slow */
+/*
+ * The body is of no use, and nothing after it can be understood.  The client
+ * may still be told so: with status, in the last response.
+ */
+static int
+body_fail(struct stream *s, unsigned status, const char *why)
+{
+	if (!s->close || s->close_reason == NULL)
+		s->close_reason = why;
+	s->body_status = status;
+	s->close = true;
+	return -1;
+}
+
+/* Receives at least a byte, or fails. */
 static ssize_t
 body_receive(struct stream_block *b, void *buf, size_t len)
 {
@@ -42,7 +56,9 @@ body_receive(struct stream_block *b, void *buf, size_t len)
 	for (;;) {
 		ssize_t n = recv(conn->src.fd, buf, len, 0);
 
-		if (n >= 0) {
+		if (n == 0) /* cut short */
+			return body_fail(&b->s, 400, "RX_BODY");
+		if (n > 0) {
 			if (n < (ssize_t)len)
 				conn->src.ready &= (uint8_t)~SOURCE_READ;
 			return n;
@@ -50,12 +66,17 @@ body_receive(struct stream_block *b, void *buf, size_t len)
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN)
-			return -1;
+			return stream_fail(&b->s, "RX_BODY");
 		conn->src.ready &= (uint8_t)~SOURCE_READ;
-		if (source_wait(&conn->src, SOURCE_READ, "request body",
-		    loop_now(loop) + NSEC_S(params->timeout_body)) !=
-		    FIBER_WOKEN)
-			return -1;
+		switch (source_wait(&conn->src, SOURCE_READ, "request body",
+		    loop_now(loop) + NSEC_S(params->timeout_body))) {
+		case FIBER_WOKEN:
+			break;
+		case FIBER_TIMEOUT:
+			return body_fail(&b->s, 408, "RX_TIMEOUT");
+		case FIBER_CANCELED:
+			return stream_fail(&b->s, "SHUTDOWN");
+		}
 	}
 }
 
@@ -88,8 +109,8 @@ read_length(struct stream_block *b, void *buf, size_t len)
 		b->end = b->body_at;
 	} else {
 		n = body_receive(b, buf, len);
-		if (n <= 0)
-			return stream_fail(&b->s, "RX_BODY");
+		if (n < 0)
+			return -1;
 	}
 	b->body_left -= (uint64_t)n;
 	if (b->body_left == 0) {
@@ -118,7 +139,7 @@ read_chunked(struct stream_block *b, void *buf, size_t len)
 			b->body_at += (uint32_t)used;
 			b->end = b->body_at;
 			if (r == H1_CHUNK_BAD)
-				return stream_fail(&b->s, "RX_BAD");
+				return body_fail(&b->s, 400, "RX_BAD");
 			if (data.len > 0)
 				memcpy(buf, data.p, data.len);
 			if (r == H1_CHUNK_END) {
@@ -135,8 +156,8 @@ read_chunked(struct stream_block *b, void *buf, size_t len)
 		conn->have = b->body_at = b->end = (uint32_t)b->s.head.len;
 		got = body_receive(b, b->buf + conn->have,
 		    b->buf_size - conn->have);
-		if (got <= 0)
-			return stream_fail(&b->s, "RX_BODY");
+		if (got < 0)
+			return -1;
 		conn->have += (uint32_t)got;
 	}
 }
@@ -147,7 +168,7 @@ conn_stream_read_body(struct stream *s, void *buf, size_t len)
 	struct stream_block *b = block_of(s);
 	ssize_t n;
 
-	if (s->failed)
+	if (s->failed || s->body_status != 0)
 		return -1;
 	if (b->body_done)
 		return 0;
@@ -168,6 +189,14 @@ conn_stream_read_body(struct stream *s, void *buf, size_t len)
  */
 enum { DRAIN_MAX = 65536 };
 
+static bool
+body_is_drained(const struct stream_block *b)
+{
+	/* who expects 100 and got an answer may or may not send the body */
+	return !(b->s.framing.expect_continue && !b->continue_sent) &&
+	    !(b->s.framing.body == H1_LENGTH && b->body_left > DRAIN_MAX);
+}
+
 bool
 conn_stream_drain(struct stream_block *b)
 {
@@ -176,9 +205,7 @@ conn_stream_drain(struct stream_block *b)
 
 	if (b->body_done)
 		return true;
-	/* who expects 100 and got an answer may or may not send the body */
-	if ((b->s.framing.expect_continue && !b->continue_sent) ||
-	    (b->s.framing.body == H1_LENGTH && b->body_left > DRAIN_MAX)) {
+	if (!body_is_drained(b)) {
 		b->s.close_reason = "REQ_CLOSE";
 		return false;
 	}
@@ -306,8 +333,8 @@ conn_stream_head(struct stream *s, const struct http *h, enum stream_body body,
 	char *p;
 
 	out_framing(b, body, len);
-	/* a body that was not read makes the connection useless */
-	if (s->body_unread && s->framing.expect_continue && !b->continue_sent)
+	/* a body that will not be read makes the connection useless */
+	if (s->body_unread && !body_is_drained(b))
 		s->close = true;
 	b->out = arena_bytes(mem, http_response_size(h) + 64);
 	if (b->out == NULL)
@@ -458,6 +485,17 @@ conn_stream_abort(struct stream *s)
 	stream_fail(s, "TX_ERROR");
 }
 
+static void
+conn_stream_set_tos(struct stream *s, int tos)
+{
+	int fd = block_of(s)->conn->src.fd;
+
+	if (s->peer->sa.sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+	else if (s->peer->sa.sa_family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+}
+
 static struct source *
 conn_stream_raw(struct stream *s, struct str *pending)
 {
@@ -478,5 +516,6 @@ const struct stream_ops conn_stream_ops = {
 	.sendfile = conn_stream_sendfile,
 	.finish = conn_stream_finish,
 	.abort = conn_stream_abort,
+	.set_tos = conn_stream_set_tos,
 	.raw = conn_stream_raw,
 };

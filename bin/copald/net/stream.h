@@ -50,6 +50,8 @@ struct stream_ops {
 	int (*finish)(struct stream *) WAITS;
 	/* The response can't be completed: the client must see that. */
 	void (*abort)(struct stream *);
+	/* Type of service of the connection's packets (std.set_ip_tos). */
+	void (*set_tos)(struct stream *, int tos);
 	/*
 	 * For pipe: the bare connection, and bytes received after the head.
 	 * The stream is finished with finish or abort, and closes. NULL: can't.
@@ -77,6 +79,11 @@ struct stream {
 	bool close;                  /* no other request after this one */
 	bool failed;                 /* an operation returned -1 */
 	bool body_unread;            /* the request's body is not all read */
+	/*
+	 * Why read_body returned -1 although the client may still be
+	 * answered: 400 malformed or cut short, 408 too slow; else 0.
+	 */
+	uint16_t body_status;
 	struct stream_timeouts timeouts; /* stay for the next request */
 	uint64_t body_received;
 	uint64_t head_sent, body_sent; /* bytes */
