@@ -283,6 +283,30 @@ receive_until(int fd, char *p, size_t len, nsec_t deadline)
 	return 0;
 }
 
+/* "200 21      \n"; false: it is something else. */
+static bool
+parse_head(const char head[CLI_HEAD_LEN], unsigned *status, size_t *len)
+{
+	unsigned i;
+
+	*status = 0;
+	*len = 0;
+	for (i = 0; i < 3; i++) {
+		if (head[i] < '0' || head[i] > '9')
+			return false;
+		*status = *status * 10 + (unsigned)(head[i] - '0');
+	}
+	if (head[i++] != ' ')
+		return false;
+	for (; head[i] >= '0' && head[i] <= '9'; i++)
+		*len = *len * 10 + (size_t)(head[i] - '0');
+	if (i == 4)
+		return false;
+	while (head[i] == ' ')
+		i++;
+	return i == CLI_HEAD_LEN - 1 && head[i] == '\n';
+}
+
 int
 cli_receive(int fd, struct cli_answer *a, int timeout_ms)
 {
@@ -290,14 +314,12 @@ cli_receive(int fd, struct cli_answer *a, int timeout_ms)
 	char head[CLI_HEAD_LEN + 1] = "";
 	unsigned status;
 	size_t len;
-	int end = 0;
 
 	cli_answer_init(a);
 	a->status = CLI_COMMS;
 	if (receive_until(fd, head, CLI_HEAD_LEN, deadline) < 0)
 		return -1;
-	if (sscanf(head, "%3u %8zu %n", &status, &len, &end) != 2 ||
-	    end != CLI_HEAD_LEN || head[CLI_HEAD_LEN - 1] != '\n') {
+	if (!parse_head(head, &status, &len)) {
 		errno = EPROTO;
 		return -1;
 	}
