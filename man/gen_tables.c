@@ -1,23 +1,21 @@
 /*
  * gen_tables.c - fills the tables of include/tbl into manual pages.
  *
- *      gen_tables < page.in > page
+ *      gen_tables [module.vmod] < page.in > page
  *
- * A line that is only @counters@, @log_tags@, @params@ or @params_compat@ is
- * replaced by that table, in man(7)'s macros; anything else is copied.  Runs
- * while Copal is built.
+ * A line that is only @counters@, @log_tags@, @params@ or @params_compat@, or
+ * one of gen_vcl.c's, is replaced by that table, in man(7)'s macros; anything
+ * else is copied.  Runs while Copal is built.
  */
+#include "gen_tables.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { WRAP_AT = 60 };
 
-/*
- * Text that roff must not read as a request, an escape or a hyphen; in lines
- * that a person can read too.
- */
-static void
+void
 put(const char *s)
 {
 	unsigned column = 0;
@@ -49,7 +47,7 @@ put(const char *s)
 	}
 }
 
-static void
+void
 item(const char *name)
 {
 	fputs(".TP\n.B ", stdout);
@@ -57,7 +55,7 @@ item(const char *name)
 	putchar('\n');
 }
 
-static void
+void
 line(const char *text)
 {
 	put(text);
@@ -189,7 +187,7 @@ params_compat(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	char buf[4096];
 
@@ -202,7 +200,7 @@ main(void)
 			params();
 		else if (strcmp(buf, "@params_compat@\n") == 0)
 			params_compat();
-		else
+		else if (!vcl_table(buf, argc > 1 ? argv[1] : NULL))
 			fputs(buf, stdout);
 	}
 	return ferror(stdin) || fflush(stdout) != 0;
