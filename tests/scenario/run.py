@@ -97,7 +97,8 @@ def run_one(path, args, macros, env):
     """-> (exit code, output)"""
     with tempfile.TemporaryDirectory(prefix="vtc.") as tmp:
         os.chmod(tmp, 0o755)    # root's copald runs its worker as nobody
-        cmd = [args.varnishtest, "-t", str(args.timeout)] + macros + [path]
+        cmd = [args.varnishtest, "-b", "16M", "-t", str(args.timeout),
+               *macros, path]
         try:
             p = subprocess.run(cmd, env=dict(env, TMPDIR=tmp),
                                stdin=subprocess.DEVNULL, errors="replace",
