@@ -38,7 +38,7 @@ struct backend;   /* BACKEND */
 struct vcl_acl;   /* ACL */
 struct vcl_regex; /* REGEX */
 struct vcl_stevedore; /* STEVEDORE */
-struct vcl_ctx;   /* the transaction: opaque to the program but for its head */
+struct vcl_ctx;   /* the transaction; a program sees its head only */
 
 /* What struct vcl_ctx begins with, so that a program sees it with a load. */
 struct vcl_ctx_head {

@@ -27,17 +27,17 @@ static const struct {
 	int side;
 	const char *verdicts;
 } subs[] = {
-#define VR(id) #id " "
+#define VR(id)                            #id " "
 #define VCL_SUB(id, name, side, verdicts) {name, side, verdicts},
 #include "tbl/vcl_subs.h"
 #undef VCL_SUB
 #undef VR
 };
 
-#define VS(id)    (1u << SUB_##id)
-#define VS_NONE   0u
-#define VS_ONLY40 (1u << 30)
-#define VS_ONLY41 (1u << 31)
+#define VS(id)     (1u << SUB_##id)
+#define VS_NONE    0u
+#define VS_ONLY40  (1u << 30)
+#define VS_ONLY41  (1u << 31)
 #define VS_CLIENT  side_mask(CLIENT)
 #define VS_BACKEND side_mask(BACKEND)
 #define VS_ALL     ((1u << SUB_MAX) - 1)
@@ -111,10 +111,10 @@ static void
 vcl_vars(void)
 {
 #define VCL_VAR(c_name, name, type, read, write, unset, doc) \
-	typed_item(name, #type); \
-	line(doc); \
-	access("Readable in", read); \
-	access("Writable in", write); \
+	typed_item(name, #type);                             \
+	line(doc);                                           \
+	access("Readable in", read);                         \
+	access("Writable in", write);                        \
 	access("Can be unset in", unset);
 #include "tbl/vcl_vars.h"
 #undef VCL_VAR
@@ -124,11 +124,11 @@ static void
 vcl_heads(void)
 {
 #define VCL_HEAD(id, name, usable, read, write, unset, doc) \
-	item(name ".http.*"); \
-	line(doc); \
-	access("Readable in", read); \
-	access("Writable in", write); \
-	access("Can be unset in", unset); \
+	item(name ".http.*");                               \
+	line(doc);                                          \
+	access("Readable in", read);                        \
+	access("Writable in", write);                       \
+	access("Can be unset in", unset);                   \
 	access("As an HTTP in", usable);
 #include "tbl/vcl_heads.h"
 #undef VCL_HEAD
@@ -194,12 +194,12 @@ vcl_verdicts(void)
 	static const struct {
 		const char *args, *text;
 	} forms[] = {
-		{"NO_ARGS", ""},
-		{"OPTIONAL_STRING", " or %s(\"why\")"},
-		{"OPTIONAL_DURATION", " or %s(10s)"},
-		{"OPTIONAL_STATUS_REASON", " or %s(503, \"Reason\")"},
-		{"STATUS_REASON", "(404, \"Reason\")"},
-		{"LABEL", "(label)"},
+	    {"NO_ARGS", ""},
+	    {"OPTIONAL_STRING", " or %s(\"why\")"},
+	    {"OPTIONAL_DURATION", " or %s(10s)"},
+	    {"OPTIONAL_STATUS_REASON", " or %s(503, \"Reason\")"},
+	    {"STATUS_REASON", "(404, \"Reason\")"},
+	    {"LABEL", "(label)"},
 	};
 
 	for (unsigned v = 0; v < VERDICT_N; v++) {
@@ -239,7 +239,7 @@ static void
 vcl_types(void)
 {
 #define VCL_TYPE(id, to_string, takes_ctx, may_fail, doc) \
-	item(#id); \
+	item(#id);                                        \
 	line(doc ".");
 #include "tbl/vcl_types.h"
 #undef VCL_TYPE
@@ -249,8 +249,8 @@ static void
 vcl_functions(void)
 {
 #define VCL_FUNCTION(name, description, c_name, callable, doc) \
-	item(description); \
-	line(doc); \
+	item(description);                                     \
+	line(doc);                                             \
 	access("Callable in", callable);
 #include "tbl/vcl_functions.h"
 }
@@ -259,7 +259,7 @@ static void
 vcl_methods(void)
 {
 #define VCL_METHOD(type, name, result, c_name, doc) \
-	item(#result " " #type "." name "()"); \
+	item(#result " " #type "." name "()");      \
 	line(doc);
 #include "tbl/vcl_functions.h"
 }
@@ -322,13 +322,13 @@ vcl_table(const char *buf, const char *module)
 		const char *line;
 		void (*write)(void);
 	} tables[] = {
-		{"@vcl_vars@\n", vcl_vars},
-		{"@vcl_heads@\n", vcl_heads},
-		{"@vcl_subs@\n", vcl_subs},
-		{"@vcl_verdicts@\n", vcl_verdicts},
-		{"@vcl_types@\n", vcl_types},
-		{"@vcl_functions@\n", vcl_functions},
-		{"@vcl_methods@\n", vcl_methods},
+	    {"@vcl_vars@\n", vcl_vars},
+	    {"@vcl_heads@\n", vcl_heads},
+	    {"@vcl_subs@\n", vcl_subs},
+	    {"@vcl_verdicts@\n", vcl_verdicts},
+	    {"@vcl_types@\n", vcl_types},
+	    {"@vcl_functions@\n", vcl_functions},
+	    {"@vcl_methods@\n", vcl_methods},
 	};
 
 	for (unsigned i = 0; i < sizeof(tables) / sizeof(*tables); i++) {

@@ -21,9 +21,9 @@ enum vcc_expr_kind {
 	E_BYTES,
 	E_BLOB,
 	/* from the parser, and gone after the check */
-	E_NAME,    /* text, or head.http."text" if quoted */
-	E_CALL,    /* text(arg...) */
-	E_SUM,     /* arg[0] op[1] arg[1] ...; op 0: side by side */
+	E_NAME, /* text, or head.http."text" if quoted */
+	E_CALL, /* text(arg...) */
+	E_SUM,  /* arg[0] op[1] arg[1] ...; op 0: side by side */
 	E_PRODUCT,
 	E_COMPARE, /* op: T_EQ ... '~', T_NOMATCH */
 	/* from the parser, and kept */
@@ -37,19 +37,20 @@ enum vcc_expr_kind {
 	E_VAR,    /* var */
 	E_HEADER, /* head, header: its value */
 	E_HEADER_REF,
-	E_HEAD,   /* head */
-	E_SYMBOL, /* symbol: a backend, an acl, a probe */
-	E_SUB,    /* sub */
+	E_HEAD,    /* head */
+	E_SYMBOL,  /* symbol: a backend, an acl, a probe */
+	E_SUB,     /* sub */
 	E_STORAGE, /* storage.<text> */
 	E_CONCAT,
 	E_ARITHMETIC, /* op: + - * / % */
-	E_FUNCTION, /* function, arg as its description orders them; NULL: absent */
+	E_FUNCTION,   /* function, arg as its description orders them; NULL:
+			 absent */
 	E_TO_STRING,
 	E_TO_BOOL,
 	E_TO_REAL,
-	E_REGEX,  /* regex: number */
-	E_IP,     /* a constant: number */
-	E_ENUM,   /* text */
+	E_REGEX,          /* regex: number */
+	E_IP,             /* a constant: number */
+	E_ENUM,           /* text */
 	E_STRING_COMPARE, /* op */
 	E_NUMBER_COMPARE, /* op; also of pointers and BOOL */
 	E_IP_COMPARE,
@@ -62,20 +63,20 @@ struct vcc_expr {
 	enum vcc_expr_kind kind;
 	enum vcc_type type; /* after the check */
 	struct vcc_span at;
-	bool may_fail;      /* is vrt_failed() to be asked after it? */
-	bool quoted;        /* E_NAME: .http."name" */
+	bool may_fail; /* is vrt_failed() to be asked after it? */
+	bool quoted;   /* E_NAME: .http."name" */
 	unsigned op;
-	unsigned number;    /* of a constant in the program's tables */
+	unsigned number; /* of a constant in the program's tables */
 	struct str text;
 	int64_t i;
 	double d;
 
 	struct vcc_expr **arg;
 	unsigned arg_n;
-	unsigned char *arg_op;  /* E_SUM, E_PRODUCT: before each arg */
-	struct str *arg_name;   /* E_CALL: p NULL if it has none */
+	unsigned char *arg_op; /* E_SUM, E_PRODUCT: before each arg */
+	struct str *arg_name;  /* E_CALL: p NULL if it has none */
 
-	unsigned head;          /* enum vcl_http */
+	unsigned head; /* enum vcl_http */
 	const struct vcc_var *var;
 	struct vcc_symbol *symbol;
 	struct vcc_sub *sub;
@@ -114,12 +115,12 @@ struct vcc_stmt {
 	struct vcc_expr *value;  /* S_SET, S_DO, S_NEW: the call */
 	struct str name;         /* S_CALL, S_NEW */
 	struct vcc_span name_at;
-	struct vcc_sub *sub;     /* S_CALL, after the check */
+	struct vcc_sub *sub;       /* S_CALL, after the check */
 	struct vcc_symbol *symbol; /* S_NEW */
-	int verdict;             /* S_RETURN: enum vcl_ret; 0: bare */
-	struct vcc_expr *arg[2]; /* of the verdict; NULL if absent */
-	struct vcc_arm *arm;     /* S_IF */
-	struct vcc_stmt *body;   /* S_BLOCK */
+	int verdict;               /* S_RETURN: enum vcl_ret; 0: bare */
+	struct vcc_expr *arg[2];   /* of the verdict; NULL if absent */
+	struct vcc_arm *arm;       /* S_IF */
+	struct vcc_stmt *body;     /* S_BLOCK */
 };
 
 /* One "sub name { ... }"; several of one name are run one after the other. */
@@ -133,9 +134,9 @@ struct vcc_piece {
 struct vcc_use {
 	struct vcc_use *next;
 	struct vcc_span at;
-	unsigned allowed;  /* mask of enum vcl_sub_id */
-	const char *what;  /* "'req.url' can't be read" */
-	bool harmless;     /* elsewhere it has no effect: a warning */
+	unsigned allowed; /* mask of enum vcl_sub_id */
+	const char *what; /* "'req.url' can't be read" */
+	bool harmless;    /* elsewhere it has no effect: a warning */
 };
 
 /* One sub calls another. */
@@ -147,16 +148,16 @@ struct vcc_edge {
 
 struct vcc_sub {
 	struct str name;
-	int id;           /* enum vcl_sub_id, -1 if it is not a built-in one */
-	unsigned number;  /* in order of appearance */
+	int id;          /* enum vcl_sub_id, -1 if it is not a built-in one */
+	unsigned number; /* in order of appearance */
 	struct vcc_piece *piece, **piece_end;
 	struct vcc_use *use, **use_end;
 	struct vcc_edge *edge, **edge_end;
-	bool in_builtin;  /* builtin.vcl has a piece of it */
+	bool in_builtin; /* builtin.vcl has a piece of it */
 	/* found by walking the calls */
-	unsigned reached_from; /* mask of enum vcl_sub_id */
-	unsigned visit;        /* 0 not yet, 1 under way, 2 done */
-	unsigned height;       /* calls below it, itself included */
+	unsigned reached_from;  /* mask of enum vcl_sub_id */
+	unsigned visit;         /* 0 not yet, 1 under way, 2 done */
+	unsigned height;        /* calls below it, itself included */
 	struct vcc_sub *caller; /* one on the way from a built-in sub */
 	struct vcc_sub *next;
 };

@@ -27,8 +27,7 @@ place_args(struct vcc *c, const struct vcc_function *f,
 	unsigned next = 0, to;
 
 	for (unsigned i = 0; i < call->arg_n; i++) {
-		struct str name = call->arg_name ? call->arg_name[i] :
-						   STR_NULL;
+		struct str name = call->arg_name ? call->arg_name[i] : STR_NULL;
 
 		if (name.p) {
 			for (to = 0; to < f->arg_n; to++) {
@@ -45,8 +44,10 @@ place_args(struct vcc *c, const struct vcc_function *f,
 			to = next++;
 		}
 		if (to >= f->arg_n) {
-			vcc_error(c, call->arg[i]->at, "too many arguments; "
-			    "it is '%s'", vcc_function_text(c, f));
+			vcc_error(c, call->arg[i]->at,
+			    "too many arguments; "
+			    "it is '%s'",
+			    vcc_function_text(c, f));
 			return false;
 		}
 		if (placed[to]) {
@@ -131,9 +132,9 @@ call_of(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 			    vcc_function_text(c, f));
 			return NULL;
 		}
-		placed[i] = a->type == TYPE_ENUM ?
-		    check_word(c, a, placed[i]) :
-		    vcc_check_expr(c, sub, placed[i], a->type);
+		placed[i] = a->type == TYPE_ENUM
+				? check_word(c, a, placed[i])
+				: vcc_check_expr(c, sub, placed[i], a->type);
 		ok = placed[i] != NULL;
 	}
 	if (!ok)
@@ -154,8 +155,8 @@ struct vcc_expr *
 vcc_check_method(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e)
 {
 	const struct vcc_expr *of = e->arg[0];
-	struct vcc_function *f = vcc_function_find(c->method[of->type],
-	    e->text);
+	struct vcc_function *f =
+	    vcc_function_find(c->method[of->type], e->text);
 
 	(void)sub;
 	if (f == NULL) {
@@ -207,18 +208,19 @@ static struct vcc_expr *
 call_module(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
     struct vcc_symbol *owner, struct str name)
 {
-	struct vcc_function *f = vcc_function_find(owner->module->function,
-	    name);
+	struct vcc_function *f =
+	    vcc_function_find(owner->module->function, name);
 
 	if (f)
 		return call_of(c, sub, e, f);
 	if (vcc_object_find(owner->module, name))
-		vcc_error(c, e->at, "'%.*s' is a type of objects; they are "
+		vcc_error(c, e->at,
+		    "'%.*s' is a type of objects; they are "
 		    "made by 'new x = %.*s(...);' in vcl_init",
 		    STR_ARG(e->text), STR_ARG(e->text));
 	else
-		unknown_member(c, e, owner->name, name,
-		    owner->module->function, "module");
+		unknown_member(
+		    c, e, owner->name, name, owner->module->function, "module");
 	return NULL;
 }
 
@@ -232,8 +234,8 @@ call_object(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 		return NULL; /* its 'new' had an error */
 	f = vcc_function_find(owner->object->method, name);
 	if (f == NULL) {
-		unknown_member(c, e, owner->name, name, owner->object->method,
-		    "object");
+		unknown_member(
+		    c, e, owner->name, name, owner->object->method, "object");
 		return NULL;
 	}
 	owner->used = true;
@@ -273,9 +275,9 @@ is_value(struct vcc *c, struct str name)
 	struct vcc_symbol *symbol = vcc_find(c, name);
 
 	return memmem(name.p, name.len, ".http.", 6) ||
-	    (symbol && symbol->kind != SYMBOL_MODULE &&
-	    symbol->kind != SYMBOL_OBJECT) ||
-	    str_starts(name, STR("storage."));
+	       (symbol && symbol->kind != SYMBOL_MODULE &&
+		   symbol->kind != SYMBOL_OBJECT) ||
+	       str_starts(name, STR("storage."));
 }
 
 /* Splits a.b at its last dot; false if it has none. */
@@ -298,13 +300,14 @@ unknown_owner(struct vcc *c, const struct vcc_expr *e, struct str owner)
 
 	for (unsigned i = 0; (module = vcc_module_name(i)); i++) {
 		if (str_eq(owner, str_from_z(module))) {
-			vcc_error(c, e->at, "module '%s' is not imported; "
-			    "put 'import %s;' on top", module, module);
+			vcc_error(c, e->at,
+			    "module '%s' is not imported; "
+			    "put 'import %s;' on top",
+			    module, module);
 			return;
 		}
 	}
-	vcc_error(c, e->at, "unknown module or object '%.*s'",
-	    STR_ARG(owner));
+	vcc_error(c, e->at, "unknown module or object '%.*s'", STR_ARG(owner));
 }
 
 struct vcc_expr *
@@ -345,8 +348,10 @@ vcc_check_new(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e)
 	}
 	o = vcc_object_find(symbol->module, name);
 	if (o == NULL) {
-		vcc_error(c, e->at, "module '%.*s' has no objects of type "
-		    "'%.*s'", STR_ARG(owner), STR_ARG(name));
+		vcc_error(c, e->at,
+		    "module '%.*s' has no objects of type "
+		    "'%.*s'",
+		    STR_ARG(owner), STR_ARG(name));
 		return NULL;
 	}
 	o->used = true;

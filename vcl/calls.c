@@ -57,8 +57,8 @@ judge(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 	if (bad == 0)
 		return;
 	if (use->harmless) {
-		vcc_warning(c, use->at, "%s in %s", use->what,
-		    vcc_mask_text(c, bad));
+		vcc_warning(
+		    c, use->at, "%s in %s", use->what, vcc_mask_text(c, bad));
 		return;
 	}
 	vcc_error(c, use->at, "%s in %s; it can be in %s", use->what,
@@ -70,8 +70,7 @@ judge(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 
 /* What a 'return' allows is better told from the sub's side. */
 static void
-list_verdicts(struct vcc *c, const struct vcc_sub *s,
-    const struct vcc_use *use)
+list_verdicts(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 {
 	struct vcc_buf b = {.mem = &c->mem};
 	unsigned bad = s->reached_from & ~use->allowed;

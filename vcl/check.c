@@ -24,8 +24,8 @@ vcc_use(struct vcc *c, struct vcc_sub *sub, struct vcc_span at,
 }
 
 void
-vcc_edge(struct vcc *c, struct vcc_sub *from, struct vcc_sub *to,
-    struct vcc_span at)
+vcc_edge(
+    struct vcc *c, struct vcc_sub *from, struct vcc_sub *to, struct vcc_span at)
 {
 	struct vcc_edge *edge = vcc_alloc(&c->mem, sizeof(*edge));
 
@@ -71,9 +71,9 @@ check_set(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 	old = target_value(c, sub, name);
 	if (old == NULL)
 		return;
-	s->value = type == TYPE_STRING ?
-	    vcc_concat_expr(c, old, value) :
-	    vcc_arithmetic_expr(c, s->op, old, value);
+	s->value = type == TYPE_STRING
+		       ? vcc_concat_expr(c, old, value)
+		       : vcc_arithmetic_expr(c, s->op, old, value);
 }
 
 static void
@@ -110,9 +110,11 @@ check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 
 	if (s->verdict == VCL_RET_NONE) {
 		if (sub->id >= 0)
-			vcc_error(c, s->at, "%.*s needs a verdict: "
+			vcc_error(c, s->at,
+			    "%.*s needs a verdict: "
 			    "'return (...);'; without one it can leave only "
-			    "subs of your own", STR_ARG(sub->name));
+			    "subs of your own",
+			    STR_ARG(sub->name));
 		return;
 	}
 	vcc_use(c, sub, s->at, vcc_verdict_subs(s->verdict),
@@ -123,14 +125,14 @@ check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 		types[0] = TYPE_DURATION;
 	for (unsigned i = 0; i < 2; i++) {
 		if (s->arg[i])
-			s->arg[i] = vcc_check_expr(c, sub, s->arg[i],
-			    types[i]);
+			s->arg[i] = vcc_check_expr(c, sub, s->arg[i], types[i]);
 	}
 	if (types[0] == TYPE_INT)
 		check_status(c, s->arg[0]);
 	if (s->verdict == VCL_RET_PASS && s->arg[0])
 		vcc_use(c, sub, s->at, 1u << VCL_SUB_BACKEND_RESPONSE,
-		    "the duration has no effect")->harmless = true;
+		    "the duration has no effect")
+		    ->harmless = true;
 }
 
 static void
@@ -174,8 +176,8 @@ check_stmt(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 	case S_IF:
 		for (struct vcc_arm *a = s->arm; a; a = a->next) {
 			if (a->cond)
-				a->cond = vcc_check_expr(c, sub, a->cond,
-				    TYPE_BOOL);
+				a->cond =
+				    vcc_check_expr(c, sub, a->cond, TYPE_BOOL);
 			check_block(c, sub, a->body);
 		}
 		break;
@@ -210,13 +212,16 @@ find_objects(struct vcc *c, struct vcc_stmt *s)
 		if (s->kind == S_NEW && s->symbol) {
 			const struct str whole = s->value->text;
 			const char *dot = memrchr(whole.p, '.', whole.len);
-			struct vcc_symbol *m = dot ? vcc_find(c,
-			    str_of(whole.p, (size_t)(dot - whole.p))) : NULL;
+			struct vcc_symbol *m =
+			    dot ? vcc_find(c,
+				      str_of(whole.p, (size_t)(dot - whole.p)))
+				: NULL;
 
 			if (m && m->kind == SYMBOL_MODULE)
 				s->symbol->object = vcc_object_find(m->module,
-				    str_of(dot + 1, whole.len -
-				    (size_t)(dot - whole.p) - 1));
+				    str_of(dot + 1,
+					whole.len - (size_t)(dot - whole.p) -
+					    1));
 		}
 	}
 }
@@ -235,8 +240,7 @@ link_probes(struct vcc *c)
 		if (b->probe_name.p)
 			s = vcc_find_probe(c, b->probe_name);
 		if (b->probe_name.p && s == NULL) {
-			struct vcc_nearest nearest =
-			    vcc_nearest(b->probe_name);
+			struct vcc_nearest nearest = vcc_nearest(b->probe_name);
 
 			vcc_nearest_symbol(c, &nearest, SYMBOL_PROBE);
 			vcc_error(c, b->probe_at, "unknown probe '%.*s'%s",
@@ -259,10 +263,13 @@ check_names_of_subs(struct vcc *c)
 			continue;
 		if (str_eq(s->name, STR("vcl_fetch")) ||
 		    str_eq(s->name, STR("vcl_error"))) {
-			vcc_error(c, s->piece->at, "'%.*s' is VCL 3; it is %s "
-			    "now", STR_ARG(s->name), s->name.p[4] == 'f' ?
-			    "vcl_backend_response" :
-			    "vcl_synth or vcl_backend_error");
+			vcc_error(c, s->piece->at,
+			    "'%.*s' is VCL 3; it is %s "
+			    "now",
+			    STR_ARG(s->name),
+			    s->name.p[4] == 'f'
+				? "vcl_backend_response"
+				: "vcl_synth or vcl_backend_error");
 			continue;
 		}
 		nearest = vcc_nearest(s->name);
@@ -270,7 +277,8 @@ check_names_of_subs(struct vcc *c)
 			if (b->in_builtin)
 				vcc_nearest_try(&nearest, b->name);
 		}
-		vcc_error(c, s->piece->at, "there is no built-in sub '%.*s', "
+		vcc_error(c, s->piece->at,
+		    "there is no built-in sub '%.*s', "
 		    "and names that begin with vcl_ are reserved for them%s",
 		    STR_ARG(s->name), vcc_did_you_mean(c, &nearest));
 	}
@@ -281,7 +289,8 @@ vcc_check(struct vcc *c)
 {
 	check_names_of_subs(c);
 	if (c->backend_n == 0 && c->object_n == 0 && c->error_n == 0)
-		vcc_error(c, (struct vcc_span){0}, "No backends or directors "
+		vcc_error(c, (struct vcc_span){0},
+		    "No backends or directors "
 		    "found in VCL program, at least one is necessary.");
 	link_probes(c);
 	for (struct vcc_sub *s = c->sub; s; s = s->next) {

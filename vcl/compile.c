@@ -20,14 +20,14 @@ run(struct vcc *c, const char *name, struct str text, char **out)
 	struct vcc_source *main_source, *builtin;
 
 	vcc_symbols_init(c);
-	main_source = vcc_source_new(c, vcc_printf(&c->mem, "%s", name), text,
-	    nowhere);
+	main_source =
+	    vcc_source_new(c, vcc_printf(&c->mem, "%s", name), text, nowhere);
 	if (main_source)
 		vcc_parse(c, main_source);
 	if (c->stop || main_source == NULL)
 		return;
-	builtin = vcc_source_new(c, "<builtin>", str_from_z(builtin_vcl_text),
-	    nowhere);
+	builtin = vcc_source_new(
+	    c, "<builtin>", str_from_z(builtin_vcl_text), nowhere);
 	if (builtin == NULL)
 		return;
 	builtin->builtin = true;
@@ -65,8 +65,8 @@ vcl_compile(const char *name, struct str text,
 	c->acl_end = &c->acl;
 	if (setjmp(c->mem.full) == 0) {
 		run(c, name, text, &result->c);
-		result->diagnostics = strdup(c->messages.p ? c->messages.p :
-							     "");
+		result->diagnostics =
+		    strdup(c->messages.p ? c->messages.p : "");
 	} else {
 		c->error_n++;
 		free(result->c);

@@ -41,9 +41,9 @@ struct vcc {
 
 	struct vcc_buf messages;
 	unsigned error_n, warning_n;
-	bool stop;  /* too many errors: the lexer sees the end */
+	bool stop;       /* too many errors: the lexer sees the end */
 	bool incomplete; /* what errors hide may define names */
-	bool quiet; /* the last message was left out: so are its notes */
+	bool quiet;      /* the last message was left out: so are its notes */
 
 	struct vcc_symbols symbols; /* all but these two: */
 	struct vcc_symbols subs_by_name;
@@ -73,7 +73,8 @@ struct vcc {
 	struct vcc_symbols headers; /* by name in lower case */
 	unsigned object_n;
 	unsigned priv_n;
-	unsigned char *var_used; /* by number in tbl/vcl_vars.h: 1 r, 2 w, 4 u */
+	unsigned char
+	    *var_used; /* by number in tbl/vcl_vars.h: 1 r, 2 w, 4 u */
 };
 
 enum { VAR_READ = 1, VAR_WRITE = 2, VAR_UNSET = 4 };
@@ -92,23 +93,23 @@ void vcc_parse_acl(struct vcc_parser *);
 /* check.c: names, types and access, in all subs */
 void vcc_check(struct vcc *);
 /* expr.c: gives e a meaning and the type want; NULL after an error */
-struct vcc_expr *vcc_check_expr(struct vcc *, struct vcc_sub *,
-    struct vcc_expr *, enum vcc_type want);
+struct vcc_expr *vcc_check_expr(
+    struct vcc *, struct vcc_sub *, struct vcc_expr *, enum vcc_type want);
 /* The same, of what is set or unset: VAR_WRITE or VAR_UNSET. */
-struct vcc_expr *vcc_check_target(struct vcc *, struct vcc_sub *,
-    struct vcc_expr *, unsigned access);
+struct vcc_expr *vcc_check_target(
+    struct vcc *, struct vcc_sub *, struct vcc_expr *, unsigned access);
 /* l op r, of checked operands; NULL after an error */
-struct vcc_expr *vcc_arithmetic_expr(struct vcc *, unsigned op,
-    struct vcc_expr *l, struct vcc_expr *r);
-struct vcc_expr *vcc_concat_expr(struct vcc *, struct vcc_expr *l,
-    struct vcc_expr *r);
+struct vcc_expr *vcc_arithmetic_expr(
+    struct vcc *, unsigned op, struct vcc_expr *l, struct vcc_expr *r);
+struct vcc_expr *vcc_concat_expr(
+    struct vcc *, struct vcc_expr *l, struct vcc_expr *r);
 /* call.c: a call of a function, of a method or (init) of an object's type */
-struct vcc_expr *vcc_check_call(struct vcc *, struct vcc_sub *,
-    struct vcc_expr *);
-struct vcc_expr *vcc_check_method(struct vcc *, struct vcc_sub *,
-    struct vcc_expr *);
-struct vcc_expr *vcc_check_new(struct vcc *, struct vcc_sub *,
-    struct vcc_expr *);
+struct vcc_expr *vcc_check_call(
+    struct vcc *, struct vcc_sub *, struct vcc_expr *);
+struct vcc_expr *vcc_check_method(
+    struct vcc *, struct vcc_sub *, struct vcc_expr *);
+struct vcc_expr *vcc_check_new(
+    struct vcc *, struct vcc_sub *, struct vcc_expr *);
 /* name.c: what a name stands for; access: VAR_READ... */
 struct vcc_expr *vcc_check_name(struct vcc *, struct vcc_sub *,
     struct vcc_expr *, enum vcc_type want, unsigned access);
@@ -122,7 +123,7 @@ char *vcc_emit(struct vcc *);
 struct vcc_use *vcc_use(struct vcc *, struct vcc_sub *, struct vcc_span,
     unsigned allowed, const char *what);
 /* That sub is run by this one. */
-void vcc_edge(struct vcc *, struct vcc_sub *from, struct vcc_sub *to,
-    struct vcc_span at);
+void vcc_edge(
+    struct vcc *, struct vcc_sub *from, struct vcc_sub *to, struct vcc_span at);
 
 #endif

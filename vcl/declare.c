@@ -12,42 +12,41 @@
 #include "parser.h"
 
 const struct vcc_attribute vcc_backend_attributes[] = {
-	{"host", ".host", A_STRING, NULL, 0, 0},
-	{"port", ".port", A_PORT, NULL, 1, 65535},
-	{"path", ".path", A_STRING, NULL, 0, 0},
-	{"host_header", ".host_header", A_STRING, NULL, 0, 0},
-	{"connect_timeout", ".connect_timeout", A_DURATION, "-1", 0, 0},
-	{"first_byte_timeout", ".first_byte_timeout", A_DURATION, "-1", 0, 0},
-	{"between_bytes_timeout", ".between_bytes_timeout", A_DURATION, "-1",
-	    0, 0},
-	{"wait_timeout", ".wait_timeout", A_DURATION, "-1", 0, 0},
-	{"wait_limit", ".wait_limit", A_INT, NULL, 0, 1000000},
-	{"max_connections", ".max_connections", A_INT, NULL, 0, 1000000},
-	{"proxy_header", ".proxy_header", A_INT, NULL, 1, 2},
-	{"preamble", ".preamble", A_BLOB, NULL, 0, 0},
-	{"probe", ".probe", A_PROBE, NULL, 0, 0},
-	{NULL, NULL, A_STRING, NULL, 0, 0},
+    {"host", ".host", A_STRING, NULL, 0, 0},
+    {"port", ".port", A_PORT, NULL, 1, 65535},
+    {"path", ".path", A_STRING, NULL, 0, 0},
+    {"host_header", ".host_header", A_STRING, NULL, 0, 0},
+    {"connect_timeout", ".connect_timeout", A_DURATION, "-1", 0, 0},
+    {"first_byte_timeout", ".first_byte_timeout", A_DURATION, "-1", 0, 0},
+    {"between_bytes_timeout", ".between_bytes_timeout", A_DURATION, "-1", 0, 0},
+    {"wait_timeout", ".wait_timeout", A_DURATION, "-1", 0, 0},
+    {"wait_limit", ".wait_limit", A_INT, NULL, 0, 1000000},
+    {"max_connections", ".max_connections", A_INT, NULL, 0, 1000000},
+    {"proxy_header", ".proxy_header", A_INT, NULL, 1, 2},
+    {"preamble", ".preamble", A_BLOB, NULL, 0, 0},
+    {"probe", ".probe", A_PROBE, NULL, 0, 0},
+    {NULL, NULL, A_STRING, NULL, 0, 0},
 };
 
 const struct vcc_attribute vcc_probe_attributes[] = {
-	{"url", ".url", A_STRING, NULL, 0, 0},
-	{"request", ".request", A_LINES, NULL, 0, 0},
-	{"expected_response", ".expected_response", A_INT, "-1", 100, 999},
-	{"timeout", ".timeout", A_DURATION, "-1", 0, 0},
-	{"interval", ".interval", A_DURATION, "-1", 0, 0},
-	{"window", ".window", A_INT, "-1", 1, 64},
-	{"threshold", ".threshold", A_INT, "-1", 1, 64},
-	{"initial", ".initial", A_INT, "-1", 0, 64},
-	{"expect_close", ".expect_close", A_BOOL, "true", 0, 0},
-	{NULL, NULL, A_STRING, NULL, 0, 0},
+    {"url", ".url", A_STRING, NULL, 0, 0},
+    {"request", ".request", A_LINES, NULL, 0, 0},
+    {"expected_response", ".expected_response", A_INT, "-1", 100, 999},
+    {"timeout", ".timeout", A_DURATION, "-1", 0, 0},
+    {"interval", ".interval", A_DURATION, "-1", 0, 0},
+    {"window", ".window", A_INT, "-1", 1, 64},
+    {"threshold", ".threshold", A_INT, "-1", 1, 64},
+    {"initial", ".initial", A_INT, "-1", 0, 64},
+    {"expect_close", ".expect_close", A_BOOL, "true", 0, 0},
+    {NULL, NULL, A_STRING, NULL, 0, 0},
 };
 
 /* numbers of attributes that are looked at here */
 enum { HOST = 0, PATH = 2 };
 enum { URL = 0, REQUEST = 1, WINDOW = 5, THRESHOLD = 6, INITIAL = 7 };
 
-static struct vcc_record *parse_probe_body(struct vcc_parser *, struct str,
-    struct vcc_span at);
+static struct vcc_record *parse_probe_body(
+    struct vcc_parser *, struct str, struct vcc_span at);
 
 static const char *
 value_name(enum vcc_attribute_type type)
@@ -95,8 +94,8 @@ string_value(struct vcc_parser *p, bool lines)
 }
 
 static const char *
-number_value(struct vcc_parser *p, const struct vcc_attribute *a,
-    int64_t *value)
+number_value(
+    struct vcc_parser *p, const struct vcc_attribute *a, int64_t *value)
 {
 	struct vcc_token t = p->t;
 
@@ -156,8 +155,8 @@ parse_value(struct vcc_parser *p, const struct vcc_attribute *a,
 			return string_value(p, false);
 		if (p->t.kind == T_INT) {
 			text = number_value(p, a, number);
-			return vcc_printf(&p->c->mem, "{\"%s\", %zu}", text,
-			    strlen(text));
+			return vcc_printf(
+			    &p->c->mem, "{\"%s\", %zu}", text, strlen(text));
 		}
 		break;
 	case A_DURATION:
@@ -188,13 +187,13 @@ parse_value(struct vcc_parser *p, const struct vcc_attribute *a,
 		break;
 	}
 	vcc_unexpected(p, vcc_printf(&p->c->mem, "%s for '.%s'",
-	    value_name(a->type), a->name));
+			      value_name(a->type), a->name));
 	return NULL;
 }
 
 static const struct vcc_attribute *
-find_attribute(struct vcc_parser *p, const struct vcc_attribute *all,
-    const char *kind)
+find_attribute(
+    struct vcc_parser *p, const struct vcc_attribute *all, const char *kind)
 {
 	struct vcc_nearest nearest = vcc_nearest(p->t.text);
 
@@ -283,7 +282,8 @@ check_probe(struct vcc *c, const struct vcc_record *r)
 	if (r->value[THRESHOLD] && threshold > window)
 		vcc_error(c, r->value_at[THRESHOLD],
 		    "'.threshold' must not be larger than '.window', which is "
-		    "%lld", (long long)window);
+		    "%lld",
+		    (long long)window);
 }
 
 static struct vcc_record *
@@ -330,8 +330,10 @@ check_backend(struct vcc *c, const struct vcc_record *r)
 		vcc_error(c, r->value_at[PATH],
 		    "a backend has '.host' or '.path', not both");
 	else if (!r->value[HOST] && !r->value[PATH])
-		vcc_error(c, r->at, "backend '%.*s' has no address: it needs "
-		    "'.host' or '.path'", STR_ARG(r->name));
+		vcc_error(c, r->at,
+		    "backend '%.*s' has no address: it needs "
+		    "'.host' or '.path'",
+		    STR_ARG(r->name));
 	else if (r->value[PATH] && !strstr(r->value[PATH], "\"/"))
 		vcc_error(c, r->value_at[PATH],
 		    "'.path' must be absolute: start with '/'");
@@ -381,10 +383,9 @@ parse_acl_flags(struct vcc_parser *p, struct vcc_acl *a)
 		unsigned flag;
 		bool inverted; /* the flag says that it is off */
 	} flags[] = {
-		{"log", VCL_ACL_LOG, false},
-		{"fold", VCL_ACL_FOLD, false},
-		{"pedantic", VCL_ACL_NOT_PEDANTIC, true},
-		{"table", 0, false}, /* ours are tables at all times */
+	    {"log", VCL_ACL_LOG, false}, {"fold", VCL_ACL_FOLD, false},
+	    {"pedantic", VCL_ACL_NOT_PEDANTIC, true},
+	    {"table", 0, false}, /* ours are tables at all times */
 	};
 	bool on;
 	size_t i, n = sizeof(flags) / sizeof(*flags);
@@ -395,8 +396,8 @@ parse_acl_flags(struct vcc_parser *p, struct vcc_acl *a)
 		for (i = 0; i < n && !vcc_is_word(p, flags[i].name); i++)
 			continue;
 		if (i == n) {
-			vcc_unexpected(p,
-			    "a flag: log, fold, pedantic or table");
+			vcc_unexpected(
+			    p, "a flag: log, fold, pedantic or table");
 			return false;
 		}
 		if (on != flags[i].inverted)
@@ -428,7 +429,9 @@ complete_network(struct vcc *c, struct vcc_acl_entry *e)
 	if (e->mask < 0)
 		e->mask = 8 * (int)(dots + 1);
 	e->host = str_from_z(vcc_printf(&c->mem, "%.*s%s", STR_ARG(e->host),
-	    dots == 0 ? ".0.0.0" : dots == 1 ? ".0.0" : ".0"));
+	    dots == 0   ? ".0.0.0"
+	    : dots == 1 ? ".0.0"
+			: ".0"));
 	return true;
 }
 
@@ -443,8 +446,7 @@ has_host_bits(const unsigned char *addr, unsigned bits, unsigned mask)
 }
 
 static void
-check_acl_entry(struct vcc *c, const struct vcc_acl *a,
-    struct vcc_acl_entry *e)
+check_acl_entry(struct vcc *c, const struct vcc_acl *a, struct vcc_acl_entry *e)
 {
 	unsigned char addr[16];
 	unsigned bits = 0;
@@ -463,7 +465,8 @@ check_acl_entry(struct vcc *c, const struct vcc_acl *a,
 	}
 	if (bits && e->mask >= 0 && !(a->flags & VCL_ACL_NOT_PEDANTIC) &&
 	    has_host_bits(addr, bits, (unsigned)e->mask))
-		vcc_error(c, e->at, "bits of the address are set beyond its "
+		vcc_error(c, e->at,
+		    "bits of the address are set beyond its "
 		    "mask of %d bits; 'acl %.*s -pedantic' would allow that",
 		    e->mask, STR_ARG(a->name));
 }
@@ -478,7 +481,8 @@ split_mask(struct vcc_acl_entry *e)
 	if (slash == NULL)
 		return true;
 	if (!str_to_u64(str_of(slash + 1,
-	    (size_t)(e->host.p + e->host.len - slash - 1)), &mask) ||
+			    (size_t)(e->host.p + e->host.len - slash - 1)),
+		&mask) ||
 	    mask > 128)
 		return false;
 	e->mask = (int)mask;
@@ -519,8 +523,8 @@ parse_acl_entry(struct vcc_parser *p, struct vcc_acl *a)
 	if (e.optional && !vcc_expect(p, ')', "to close '('"))
 		return false;
 	check_acl_entry(p->c, a, &e);
-	a->entry = vcc_grow(&p->c->mem, a->entry, a->entry_n,
-	    sizeof(*a->entry));
+	a->entry =
+	    vcc_grow(&p->c->mem, a->entry, a->entry_n, sizeof(*a->entry));
 	a->entry[a->entry_n++] = e;
 	return vcc_expect(p, ';', "after the entry");
 }

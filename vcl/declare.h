@@ -8,7 +8,7 @@
 
 enum vcc_attribute_type {
 	A_STRING,
-	A_PORT, /* string or number */
+	A_PORT,  /* string or number */
 	A_LINES, /* strings, each a line of a request */
 	A_DURATION,
 	A_INT,
@@ -19,10 +19,10 @@ enum vcc_attribute_type {
 
 struct vcc_attribute {
 	const char *name;
-	const char *field;   /* of struct vcl_backend_def or vcl_probe_def */
+	const char *field; /* of struct vcl_backend_def or vcl_probe_def */
 	enum vcc_attribute_type type;
-	const char *absent;  /* the field's C text without it; NULL: zero */
-	int64_t min, max;    /* of a number */
+	const char *absent; /* the field's C text without it; NULL: zero */
+	int64_t min, max;   /* of a number */
 };
 
 /* each ends with a NULL name */

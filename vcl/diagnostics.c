@@ -176,12 +176,12 @@ edit_distance(struct str a, struct str b)
 		corner = row[0];
 		row[0] = i;
 		for (unsigned j = 1; j <= b.len; j++) {
-			bool same = str_caseeq(str_of(a.p + i - 1, 1),
-			    str_of(b.p + j - 1, 1));
+			bool same = str_caseeq(
+			    str_of(a.p + i - 1, 1), str_of(b.p + j - 1, 1));
 
 			above = row[j];
-			row[j] = least(row[j] + 1, row[j - 1] + 1,
-			    corner + !same);
+			row[j] =
+			    least(row[j] + 1, row[j - 1] + 1, corner + !same);
 			corner = above;
 		}
 	}
@@ -193,7 +193,7 @@ vcc_nearest(struct str wanted)
 {
 	/* a third of the name may be wrong, one letter always */
 	return (struct vcc_nearest){
-		wanted, STR_NULL, (unsigned)wanted.len / 3 + 2};
+	    wanted, STR_NULL, (unsigned)wanted.len / 3 + 2};
 }
 
 void

@@ -21,14 +21,18 @@ emit_prototypes(struct vcc *c, struct vcc_buf *b)
 			vcc_putf(b, "VCL_%s vrt_r_%s(struct vcl_ctx *);\n",
 			    vcc_type_name(v->type), v->c_name);
 		if (c->var_used[i] & VAR_WRITE && v->type == TYPE_BODY)
-			vcc_putf(b, "void vrt_w_%s(struct vcl_ctx *, bool, "
-			    "VCL_STRING);\n", v->c_name);
-		else if (c->var_used[i] & VAR_WRITE)
-			vcc_putf(b, "void vrt_w_%s(struct vcl_ctx *, VCL_%s);"
-			    "\n", v->c_name, vcc_type_name(v->type));
-		if (c->var_used[i] & VAR_UNSET)
-			vcc_putf(b, "void vrt_u_%s(struct vcl_ctx *);\n",
+			vcc_putf(b,
+			    "void vrt_w_%s(struct vcl_ctx *, bool, "
+			    "VCL_STRING);\n",
 			    v->c_name);
+		else if (c->var_used[i] & VAR_WRITE)
+			vcc_putf(b,
+			    "void vrt_w_%s(struct vcl_ctx *, VCL_%s);"
+			    "\n",
+			    v->c_name, vcc_type_name(v->type));
+		if (c->var_used[i] & VAR_UNSET)
+			vcc_putf(
+			    b, "void vrt_u_%s(struct vcl_ctx *);\n", v->c_name);
 	}
 	for (struct vcc_module *m = c->module; m; m = m->next) {
 		for (struct vcc_function *f = m->function; f; f = f->next) {
@@ -145,8 +149,8 @@ emit_backends(struct vcc *c, struct vcc_buf *b)
 		if (r->none)
 			vcc_puts(b, "\t\t.none = true,\n");
 		if (r->probe)
-			vcc_putf(b, "\t\t.probe = &probe_%u,\n",
-			    r->probe->number);
+			vcc_putf(
+			    b, "\t\t.probe = &probe_%u,\n", r->probe->number);
 		vcc_putf(b, "\t\t.instance = &backend_%u,\n\t},\n", r->number);
 	}
 	vcc_puts(b, "};\n");
@@ -159,8 +163,10 @@ emit_acls(struct vcc *c, struct vcc_buf *b)
 		vcc_putf(b, "static struct vcl_acl *acl_%u;\n", a->number);
 		if (a->entry_n == 0)
 			continue;
-		vcc_putf(b, "static const struct vcl_acl_entry "
-		    "acl_%u_entries[] = {\n", a->number);
+		vcc_putf(b,
+		    "static const struct vcl_acl_entry "
+		    "acl_%u_entries[] = {\n",
+		    a->number);
 		for (unsigned i = 0; i < a->entry_n; i++) {
 			vcc_puts(b, "\t{");
 			vcc_emit_str(b, a->entry[i].host);
@@ -204,8 +210,10 @@ emit_objects(struct vcc *c, struct vcc_buf *b)
 {
 	for (struct vcc_symbol *s = c->symbols.first; s; s = s->next) {
 		if (s->kind == SYMBOL_OBJECT)
-			vcc_putf(b, "static struct vmod_%.*s_%.*s *object_%u;"
-			    "\n", STR_ARG(s->object->module->name),
+			vcc_putf(b,
+			    "static struct vmod_%.*s_%.*s *object_%u;"
+			    "\n",
+			    STR_ARG(s->object->module->name),
 			    STR_ARG(s->object->name), s->number);
 	}
 	if (c->object_n == 0)
@@ -214,10 +222,11 @@ emit_objects(struct vcc *c, struct vcc_buf *b)
 	for (struct vcc_symbol *s = c->symbols.first; s; s = s->next) {
 		if (s->kind != SYMBOL_OBJECT)
 			continue;
-		vcc_putf(b, "\tif (object_%u != NULL)\n\t\t"
-		    "vmod_%.*s_%.*s__fini(&object_%u);\n", s->number,
-		    STR_ARG(s->object->module->name), STR_ARG(s->object->name),
-		    s->number);
+		vcc_putf(b,
+		    "\tif (object_%u != NULL)\n\t\t"
+		    "vmod_%.*s_%.*s__fini(&object_%u);\n",
+		    s->number, STR_ARG(s->object->module->name),
+		    STR_ARG(s->object->name), s->number);
 	}
 	vcc_puts(b, "}\n");
 }
@@ -262,8 +271,8 @@ emit_modules(struct vcc *c, struct vcc_buf *b)
 	unsigned n = 0;
 
 	for (struct vcc_module *m = c->module; m; m = m->next) {
-		vcc_puts(b, n++ ? ", " :
-		    "static const char *const modules[] = {");
+		vcc_puts(
+		    b, n++ ? ", " : "static const char *const modules[] = {");
 		vcc_emit_literal(b, m->name);
 	}
 	if (n > 0)
@@ -286,8 +295,8 @@ static void
 emit_table(struct vcc_buf *b, const char *name, const char *table, unsigned n)
 {
 	if (n > 0)
-		vcc_putf(b, "\t.%s = %s,\n\t.%s_n = %u,\n", name, table, name,
-		    n);
+		vcc_putf(
+		    b, "\t.%s = %s,\n\t.%s_n = %u,\n", name, table, name, n);
 }
 
 static void
@@ -295,7 +304,8 @@ emit_program(struct vcc *c, struct vcc_buf *b)
 {
 	unsigned modules = emit_modules(c, b);
 
-	vcc_putf(b, "\nconst struct vcl_program_info vcl_program = {\n"
+	vcc_putf(b,
+	    "\nconst struct vcl_program_info vcl_program = {\n"
 	    "\t.abi = VCL_ABI_VERSION,\n\t.syntax = %u,\n\t.sub = {\n",
 	    c->syntax);
 	for (unsigned id = 0; id < VCL_SUB_MAX; id++) {

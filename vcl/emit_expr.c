@@ -131,8 +131,7 @@ zero(enum vcc_type type)
 }
 
 static void
-emit_priv(struct vcc_buf *b, const struct vcc_expr *e,
-    const struct vcc_arg *a)
+emit_priv(struct vcc_buf *b, const struct vcc_expr *e, const struct vcc_arg *a)
 {
 	const struct vcc_module *m = e->function->module;
 
@@ -211,8 +210,8 @@ static void
 emit_arithmetic(struct vcc_buf *b, const struct vcc_expr *e)
 {
 	bool is_integer = e->type == TYPE_INT || e->type == TYPE_BYTES;
-	bool is_scaled = e->type == TYPE_BYTES && (e->op == '*' ||
-	    e->op == '/');
+	bool is_scaled =
+	    e->type == TYPE_BYTES && (e->op == '*' || e->op == '/');
 
 	if (is_scaled)
 		vcc_puts(b, "vrt_real_bytes(ctx, ");
@@ -223,17 +222,18 @@ emit_arithmetic(struct vcc_buf *b, const struct vcc_expr *e)
 		else {
 			char between[] = {' ', (char)e->op, ' ', '\0'};
 
-			emit_pair(b, is_scaled ? "((double)" : "(", e, between,
-			    ")");
+			emit_pair(
+			    b, is_scaled ? "((double)" : "(", e, between, ")");
 		}
 	} else if (e->op == '/')
 		emit_pair(b, "vrt_int_div(ctx, ", e, ", ", ")");
 	else if (e->op == '%')
 		emit_pair(b, "vrt_int_mod(ctx, ", e, ", ", ")");
 	else
-		emit_pair(b, e->op == '+' ? "vrt_int_add(" :
-			e->op == '-'	      ? "vrt_int_sub(" :
-						"vrt_int_mul(",
+		emit_pair(b,
+		    e->op == '+'   ? "vrt_int_add("
+		    : e->op == '-' ? "vrt_int_sub("
+				   : "vrt_int_mul(",
 		    e, ", ", ")");
 	if (is_scaled)
 		vcc_puts(b, ")");
@@ -266,10 +266,10 @@ emit_to_bool(struct vcc_buf *b, const struct vcc_expr *arg)
 	}
 	vcc_puts(b, "(");
 	vcc_emit_expr(b, arg);
-	vcc_puts(b, arg->type == TYPE_STRING ? ".p != NULL)" :
-		arg->type == TYPE_INT	     ? " != 0)" :
-		arg->type == TYPE_DURATION   ? " > 0)" :
-					       " != NULL)");
+	vcc_puts(b, arg->type == TYPE_STRING     ? ".p != NULL)"
+		    : arg->type == TYPE_INT      ? " != 0)"
+		    : arg->type == TYPE_DURATION ? " > 0)"
+						 : " != NULL)");
 }
 
 static void
@@ -334,8 +334,8 @@ emit_header(struct vcc_buf *b, const struct vcc_expr *e)
 	const char *head = vcc_head(e->head)->c_name;
 
 	if (e->kind == E_HEADER)
-		vcc_putf(b, "vrt_hdr_get(ctx, %s, &header_%u)", head,
-		    e->number);
+		vcc_putf(
+		    b, "vrt_hdr_get(ctx, %s, &header_%u)", head, e->number);
 	else
 		vcc_putf(b, "&(const struct vcl_header_ref){%s, &header_%u}",
 		    head, e->number);
@@ -344,9 +344,10 @@ emit_header(struct vcc_buf *b, const struct vcc_expr *e)
 static void
 emit_match(struct vcc_buf *b, const struct vcc_expr *e)
 {
-	const char *function = e->kind == E_ACL_MATCH ? "vrt_acl_match" :
-	    e->kind == E_REGEX_MATCH		      ? "vrt_regex_match" :
-					    "vrt_regex_match_dynamic";
+	const char *function = e->kind == E_ACL_MATCH ? "vrt_acl_match"
+			       : e->kind == E_REGEX_MATCH
+				   ? "vrt_regex_match"
+				   : "vrt_regex_match_dynamic";
 	bool swap = e->kind == E_ACL_MATCH;
 
 	vcc_putf(b, "%s%s(ctx, ", e->op == T_NOMATCH ? "!" : "", function);
@@ -422,8 +423,9 @@ vcc_emit_expr(struct vcc_buf *b, const struct vcc_expr *e)
 		vcc_putf(b, "regex_%u", e->number);
 		break;
 	case E_NEG:
-		vcc_puts(b, e->type == TYPE_INT || e->type == TYPE_BYTES ?
-			"vrt_int_sub(0, " : "(-");
+		vcc_puts(b, e->type == TYPE_INT || e->type == TYPE_BYTES
+				? "vrt_int_sub(0, "
+				: "(-");
 		vcc_emit_expr(b, e->arg[0]);
 		vcc_puts(b, ")");
 		break;

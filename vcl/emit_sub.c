@@ -246,8 +246,9 @@ static void
 emit_stmt(struct emitter *em, const struct vcc_stmt *s)
 {
 	bool braces = s->kind == S_SET || s->kind == S_CALL ||
-	    s->kind == S_DO || s->kind == S_NEW || s->kind == S_BLOCK ||
-	    (s->kind == S_RETURN && (s->arg[0] || s->arg[1]));
+		      s->kind == S_DO || s->kind == S_NEW ||
+		      s->kind == S_BLOCK ||
+		      (s->kind == S_RETURN && (s->arg[0] || s->arg[1]));
 
 	emit_line(em, s->at);
 	if (braces) {
@@ -310,8 +311,8 @@ vcc_emit_sub(struct vcc_buf *b, const struct vcc_sub *s)
 	vcc_emit_sub_name(b, s);
 	vcc_puts(b, "(struct vcl_ctx *ctx)\n{\n\t(void)ctx;\n");
 	for (const struct vcc_piece *p = s->piece; p; p = p->next) {
-		vcc_putf(b, "\t/* in %s */\n", p->at.source->builtin ?
-			"builtin.vcl" : "your VCL");
+		vcc_putf(b, "\t/* in %s */\n",
+		    p->at.source->builtin ? "builtin.vcl" : "your VCL");
 		emit_block(&em, p->body);
 	}
 	vcc_puts(b, "\treturn VCL_RET_NONE;\n}\n");

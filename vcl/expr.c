@@ -6,10 +6,10 @@
 
 #include "compiler.h"
 
-static struct vcc_expr *check_any(struct vcc *, struct vcc_sub *,
-    struct vcc_expr *, enum vcc_type want);
-static struct vcc_expr *convert(struct vcc *, struct vcc_expr *,
-    enum vcc_type want);
+static struct vcc_expr *check_any(
+    struct vcc *, struct vcc_sub *, struct vcc_expr *, enum vcc_type want);
+static struct vcc_expr *convert(
+    struct vcc *, struct vcc_expr *, enum vcc_type want);
 
 static struct vcc_expr *
 node(struct vcc *c, enum vcc_expr_kind kind, enum vcc_type type,
@@ -32,7 +32,7 @@ static bool
 is_constant(const struct vcc_expr *e)
 {
 	return e->kind == E_STRING || e->kind == E_INT || e->kind == E_REAL ||
-	    e->kind == E_DURATION || e->kind == E_BYTES;
+	       e->kind == E_DURATION || e->kind == E_BYTES;
 }
 
 /* What to say when e is not what is wanted. */
@@ -42,26 +42,27 @@ wrong_type(struct vcc *c, const struct vcc_expr *e, enum vcc_type want)
 	const char *hint = "";
 
 	if (e->kind == E_INT && want == TYPE_DURATION)
-		hint = vcc_printf(&c->mem, "; give it a unit: %llds",
-		    (long long)e->i);
+		hint = vcc_printf(
+		    &c->mem, "; give it a unit: %llds", (long long)e->i);
 	else if (e->kind == E_INT && want == TYPE_BYTES)
-		hint = vcc_printf(&c->mem, "; give it a unit: %lldB",
-		    (long long)e->i);
+		hint = vcc_printf(
+		    &c->mem, "; give it a unit: %lldB", (long long)e->i);
 	else if (want == TYPE_REGEX)
 		hint = "; it must be a string constant";
-	else if (e->type == TYPE_STRING && (want == TYPE_INT ||
-	    want == TYPE_REAL || want == TYPE_DURATION || want == TYPE_TIME ||
-	    want == TYPE_BYTES || want == TYPE_IP)) {
+	else if (e->type == TYPE_STRING &&
+		 (want == TYPE_INT || want == TYPE_REAL ||
+		     want == TYPE_DURATION || want == TYPE_TIME ||
+		     want == TYPE_BYTES || want == TYPE_IP)) {
 		static const char *const names[TYPE_MAX] = {
-			[TYPE_INT] = "integer",
-			[TYPE_REAL] = "real",
-			[TYPE_DURATION] = "duration",
-			[TYPE_TIME] = "time",
-			[TYPE_BYTES] = "bytes",
-			[TYPE_IP] = "ip",
+		    [TYPE_INT] = "integer",
+		    [TYPE_REAL] = "real",
+		    [TYPE_DURATION] = "duration",
+		    [TYPE_TIME] = "time",
+		    [TYPE_BYTES] = "bytes",
+		    [TYPE_IP] = "ip",
 		};
-		hint = vcc_printf(&c->mem, "; std.%s() makes one of a STRING",
-		    names[want]);
+		hint = vcc_printf(
+		    &c->mem, "; std.%s() makes one of a STRING", names[want]);
 	}
 	vcc_error(c, e->at, "expected %s, found %s%s", vcc_type_name(want),
 	    vcc_type_name(e->type), hint);
@@ -83,8 +84,8 @@ to_string(struct vcc *c, struct vcc_expr *e)
 	if (e->kind == E_INT) {
 		e->kind = E_STRING;
 		e->type = TYPE_STRING;
-		e->text = str_from_z(vcc_printf(&c->mem, "%lld",
-		    (long long)e->i));
+		e->text =
+		    str_from_z(vcc_printf(&c->mem, "%lld", (long long)e->i));
 		return e;
 	}
 	s = node(c, E_TO_STRING, TYPE_STRING, e, NULL);
@@ -126,7 +127,7 @@ is_address(struct vcc *c, struct str s)
 	if (*z == '[' && (end = strchr(z, ']')) != NULL) {
 		*end = '\0';
 		return inet_pton(AF_INET6, z + 1, addr) == 1 &&
-		    (end[1] == '\0' || end[1] == ':' || end[1] == ' ');
+		       (end[1] == '\0' || end[1] == ':' || end[1] == ' ');
 	}
 	if (inet_pton(AF_INET6, z, addr) == 1)
 		return true;
@@ -170,7 +171,8 @@ convert(struct vcc *c, struct vcc_expr *e, enum vcc_type want)
 	if (e->type == want && want != TYPE_REGEX)
 		return e;
 	if (e->type == TYPE_VOID) {
-		vcc_error(c, e->at, "this function has no result; it is to be "
+		vcc_error(c, e->at,
+		    "this function has no result; it is to be "
 		    "called for itself");
 		return NULL;
 	}
@@ -256,14 +258,14 @@ finish_concat(struct vcc *c, struct vcc_expr *e)
 static bool
 fold(unsigned op, struct vcc_expr *l, const struct vcc_expr *r)
 {
-	if (!is_constant(l) || l->kind != r->kind ||
-	    (op != '+' && op != '-') || l->kind == E_STRING)
+	if (!is_constant(l) || l->kind != r->kind || (op != '+' && op != '-') ||
+	    l->kind == E_STRING)
 		return false;
 	if (l->kind == E_INT || l->kind == E_BYTES) {
 		int64_t i;
 
-		if (op == '+' ? __builtin_add_overflow(l->i, r->i, &i) :
-				__builtin_sub_overflow(l->i, r->i, &i))
+		if (op == '+' ? __builtin_add_overflow(l->i, r->i, &i)
+			      : __builtin_sub_overflow(l->i, r->i, &i))
 			return false;
 		l->i = i;
 	} else
@@ -273,8 +275,8 @@ fold(unsigned op, struct vcc_expr *l, const struct vcc_expr *r)
 }
 
 struct vcc_expr *
-vcc_arithmetic_expr(struct vcc *c, unsigned op, struct vcc_expr *l,
-    struct vcc_expr *r)
+vcc_arithmetic_expr(
+    struct vcc *c, unsigned op, struct vcc_expr *l, struct vcc_expr *r)
 {
 	enum vcc_type type = vcc_arithmetic(op, l->type, r->type);
 	struct vcc_expr *e;
@@ -294,24 +296,26 @@ vcc_arithmetic_expr(struct vcc *c, unsigned op, struct vcc_expr *l,
 	e = node(c, E_ARITHMETIC, type, l, r);
 	e->op = op;
 	/* division by zero; a size out of range */
-	e->may_fail |= op == '/' || op == '%' ||
-	    (type == TYPE_BYTES && op == '*');
+	e->may_fail |=
+	    op == '/' || op == '%' || (type == TYPE_BYTES && op == '*');
 	/* so deep does it nest in C */
 	e->i = (l->kind == E_ARITHMETIC ? l->i : 0) + 1;
 	if (e->i > VCC_ARITHMETIC_MAX) {
-		vcc_error(c, e->at, "more than %d operators in one "
-		    "calculation", VCC_ARITHMETIC_MAX);
+		vcc_error(c, e->at,
+		    "more than %d operators in one "
+		    "calculation",
+		    VCC_ARITHMETIC_MAX);
 		return NULL;
 	}
 	return e;
 }
 
 static struct vcc_expr *
-check_chain(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
-    enum vcc_type want)
+check_chain(
+    struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e, enum vcc_type want)
 {
-	bool is_text = want == TYPE_STRING || want == TYPE_BODY ||
-	    want == TYPE_REGEX;
+	bool is_text =
+	    want == TYPE_STRING || want == TYPE_BODY || want == TYPE_REGEX;
 	struct vcc_expr *l = check_any(c, sub, e->arg[0], want), *r;
 	unsigned op;
 
@@ -320,10 +324,11 @@ check_chain(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 		r = check_any(c, sub, e->arg[i], want);
 		if (r == NULL)
 			return NULL;
-		if (op == 0 || (op == '+' &&
-		    vcc_arithmetic(op, l->type, r->type) == TYPE_MAX &&
-		    (is_text || l->type == TYPE_STRING ||
-		    r->type == TYPE_STRING)))
+		if (op == 0 ||
+		    (op == '+' &&
+			vcc_arithmetic(op, l->type, r->type) == TYPE_MAX &&
+			(is_text || l->type == TYPE_STRING ||
+			    r->type == TYPE_STRING)))
 			l = vcc_concat_expr(c, l, r);
 		else
 			l = vcc_arithmetic_expr(c, op, l, r);
@@ -332,8 +337,8 @@ check_chain(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 }
 
 static struct vcc_expr *
-check_negation(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
-    enum vcc_type want)
+check_negation(
+    struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e, enum vcc_type want)
 {
 	struct vcc_expr *a = check_any(c, sub, e->arg[0], want);
 
@@ -341,8 +346,8 @@ check_negation(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 		return NULL;
 	if (a->type != TYPE_INT && a->type != TYPE_REAL &&
 	    a->type != TYPE_DURATION && a->type != TYPE_BYTES) {
-		vcc_error(c, e->at, "a %s has no negative",
-		    vcc_type_name(a->type));
+		vcc_error(
+		    c, e->at, "a %s has no negative", vcc_type_name(a->type));
 		return NULL;
 	}
 	if (is_constant(a)) {
@@ -372,8 +377,8 @@ check_logic(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e)
 }
 
 static struct vcc_expr *
-match_acl(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
-    struct vcc_expr *ip)
+match_acl(
+    struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e, struct vcc_expr *ip)
 {
 	struct vcc_expr *acl = check_any(c, sub, e->arg[1], TYPE_ACL);
 	struct vcc_expr *m;
@@ -381,8 +386,10 @@ match_acl(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 	if (acl == NULL)
 		return NULL;
 	if (acl->type != TYPE_ACL) {
-		vcc_error(c, acl->at, "an IP is matched with an acl, not with "
-		    "a %s", vcc_type_name(acl->type));
+		vcc_error(c, acl->at,
+		    "an IP is matched with an acl, not with "
+		    "a %s",
+		    vcc_type_name(acl->type));
 		return NULL;
 	}
 	m = node(c, E_ACL_MATCH, TYPE_BOOL, ip, acl);
@@ -422,23 +429,22 @@ match_regex(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 }
 
 static void
-not_comparable(struct vcc *c, const struct vcc_expr *l,
-    const struct vcc_expr *r)
+not_comparable(
+    struct vcc *c, const struct vcc_expr *l, const struct vcc_expr *r)
 {
 	const char *hint = "";
 
 	if (r->kind == E_INT && l->type == TYPE_DURATION)
-		hint = vcc_printf(&c->mem, "; give it a unit: %llds",
-		    (long long)r->i);
+		hint = vcc_printf(
+		    &c->mem, "; give it a unit: %llds", (long long)r->i);
 	else if (r->kind == E_INT && l->type == TYPE_BYTES)
-		hint = vcc_printf(&c->mem, "; give it a unit: %lldB",
-		    (long long)r->i);
+		hint = vcc_printf(
+		    &c->mem, "; give it a unit: %lldB", (long long)r->i);
 	else if (r->type == TYPE_STRING && l->type == TYPE_INT)
 		hint = "; numbers are written without quotes, and "
 		       "std.integer() makes one of a STRING";
-	vcc_error(c, vcc_span_join(l->at, r->at),
-	    "can't compare %s with %s%s", vcc_type_name(l->type),
-	    vcc_type_name(r->type), hint);
+	vcc_error(c, vcc_span_join(l->at, r->at), "can't compare %s with %s%s",
+	    vcc_type_name(l->type), vcc_type_name(r->type), hint);
 }
 
 static const char *
@@ -485,9 +491,10 @@ compare(struct vcc *c, unsigned op, struct vcc_expr *l, struct vcc_expr *r)
 		    op_name(op, buf), vcc_type_name(l->type));
 		return NULL;
 	}
-	e = node(c, l->type == TYPE_STRING ? E_STRING_COMPARE :
-		    l->type == TYPE_IP	   ? E_IP_COMPARE :
-					     E_NUMBER_COMPARE,
+	e = node(c,
+	    l->type == TYPE_STRING ? E_STRING_COMPARE
+	    : l->type == TYPE_IP   ? E_IP_COMPARE
+				   : E_NUMBER_COMPARE,
 	    TYPE_BOOL, l, r);
 	e->op = op;
 	return e;
@@ -501,8 +508,8 @@ check_compare(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e)
 	if (l == NULL)
 		return NULL;
 	if (e->op == '~' || e->op == T_NOMATCH)
-		return l->type == TYPE_IP ? match_acl(c, sub, e, l) :
-					    match_regex(c, sub, e, l);
+		return l->type == TYPE_IP ? match_acl(c, sub, e, l)
+					  : match_regex(c, sub, e, l);
 	r = check_any(c, sub, e->arg[1], l->type);
 	return r ? compare(c, e->op, l, r) : NULL;
 }
@@ -516,8 +523,8 @@ constant(struct vcc_expr *e, enum vcc_type type)
 
 /* e of whatever type it has by itself; want is what would suit. */
 static struct vcc_expr *
-check_any(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
-    enum vcc_type want)
+check_any(
+    struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e, enum vcc_type want)
 {
 	switch (e->kind) {
 	case E_STRING:
@@ -556,8 +563,8 @@ check_any(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 }
 
 struct vcc_expr *
-vcc_check_expr(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
-    enum vcc_type want)
+vcc_check_expr(
+    struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e, enum vcc_type want)
 {
 	e = check_any(c, sub, e, want);
 	if (e && want == TYPE_REGEX && e->type == TYPE_REGEX)
@@ -566,8 +573,8 @@ vcc_check_expr(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 }
 
 struct vcc_expr *
-vcc_check_target(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
-    unsigned access)
+vcc_check_target(
+    struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e, unsigned access)
 {
 	return vcc_check_name(c, sub, e, TYPE_MAX, access);
 }

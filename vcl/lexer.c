@@ -29,7 +29,7 @@ static bool
 is_name_start(int ch)
 {
 	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
-	    ch == '_';
+	       ch == '_';
 }
 
 static bool
@@ -56,7 +56,7 @@ static struct vcc_span
 span(const struct lexer *l, const char *from, const char *to)
 {
 	return (struct vcc_span){
-		l->source, (uint32_t)(from - l->begin), (uint32_t)(to - from)};
+	    l->source, (uint32_t)(from - l->begin), (uint32_t)(to - from)};
 }
 
 /* The first z from p on; NULL if there is none. */
@@ -87,7 +87,7 @@ skip_space(struct lexer *l)
 			}
 			l->p = end + 1;
 		} else if (*l->p != ' ' && *l->p != '\t' && *l->p != '\n' &&
-		    *l->p != '\r' && *l->p != '\f' && *l->p != '\v')
+			   *l->p != '\r' && *l->p != '\f' && *l->p != '\v')
 			return;
 	}
 }
@@ -97,8 +97,8 @@ lex_name(struct lexer *l, struct vcc_token *t)
 {
 	const char *from = l->p;
 
-	while (is_name(peek(l, 0)) ||
-	    (peek(l, 0) == '.' && is_name(peek(l, 1))))
+	while (
+	    is_name(peek(l, 0)) || (peek(l, 0) == '.' && is_name(peek(l, 1))))
 		l->p++;
 	t->kind = T_ID;
 	t->text = str_of(from, (size_t)(l->p - from));
@@ -114,8 +114,8 @@ lex_name(struct lexer *l, struct vcc_token *t)
 
 /* "..." and, with open and close, the two long forms */
 static void
-lex_string(struct lexer *l, struct vcc_token *t, const char *open,
-    const char *close)
+lex_string(
+    struct lexer *l, struct vcc_token *t, const char *open, const char *close)
 {
 	const char *from = l->p, *text = from + strlen(open);
 	const char *end = find(l, text, close);
@@ -190,24 +190,24 @@ static const struct {
 	double seconds; /* 0: a size */
 	int64_t bytes;
 } units[] = {
-	{"ms", 1e-3, 0},
-	{"s", 1, 0},
-	{"m", 60, 0},
-	{"h", 3600, 0},
-	{"d", 86400, 0},
-	{"w", 7 * 86400, 0},
-	{"y", 365 * 86400, 0},
-	{"B", 0, 1},
-	{"KB", 0, INT64_C(1) << 10},
-	{"MB", 0, INT64_C(1) << 20},
-	{"GB", 0, INT64_C(1) << 30},
-	{"TB", 0, INT64_C(1) << 40},
+    {"ms", 1e-3, 0},
+    {"s", 1, 0},
+    {"m", 60, 0},
+    {"h", 3600, 0},
+    {"d", 86400, 0},
+    {"w", 7 * 86400, 0},
+    {"y", 365 * 86400, 0},
+    {"B", 0, 1},
+    {"KB", 0, INT64_C(1) << 10},
+    {"MB", 0, INT64_C(1) << 20},
+    {"GB", 0, INT64_C(1) << 30},
+    {"TB", 0, INT64_C(1) << 40},
 };
 
 /* Sets t->kind and value from digits and unit; false: no such unit. */
 static bool
-apply_unit(struct lexer *l, struct vcc_token *t, struct str unit,
-    struct vcc_span at)
+apply_unit(
+    struct lexer *l, struct vcc_token *t, struct str unit, struct vcc_span at)
 {
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
 		if (!str_eq(unit, str_from_z(units[i].name)))
@@ -242,7 +242,7 @@ skip_to_unit(struct lexer *l)
 		return;
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
 		if (str_eq(str_of(p, (size_t)(end - p)),
-		    str_from_z(units[i].name)))
+			str_from_z(units[i].name)))
 			l->p = p;
 	}
 }
@@ -273,14 +273,14 @@ lex_number(struct lexer *l, struct vcc_token *t)
 	t->d = strtod(digits, NULL);
 	for (size_t i = 0; i < n && is_digit(from[i]); i++)
 		overflow |= __builtin_mul_overflow(t->i, 10, &t->i) ||
-		    __builtin_add_overflow(t->i, from[i] - '0', &t->i);
+			    __builtin_add_overflow(t->i, from[i] - '0', &t->i);
 	t->kind = fraction ? T_REAL : T_INT;
 	skip_to_unit(l);
 	for (unit = l->p; is_name(peek(l, 0)) && peek(l, 0) != '-'; l->p++)
 		continue;
 	if (l->p > unit) {
 		if (!apply_unit(l, t, str_of(unit, (size_t)(l->p - unit)),
-		    span(l, from, l->p))) {
+			span(l, from, l->p))) {
 			vcc_error(l->c, span(l, unit, l->p),
 			    "unknown unit '%.*s'; durations have ms, s, m, h, "
 			    "d, w or y, sizes B, KB, MB, GB or TB",
@@ -288,8 +288,8 @@ lex_number(struct lexer *l, struct vcc_token *t)
 			t->kind = T_BAD;
 		}
 	} else if (overflow && !fraction) {
-		vcc_error(l->c, span(l, from, l->p),
-		    "this number is too large");
+		vcc_error(
+		    l->c, span(l, from, l->p), "this number is too large");
 		t->kind = T_BAD;
 	}
 }
@@ -298,17 +298,17 @@ static const struct {
 	char text[3];
 	unsigned kind;
 } operators[] = {
-	{"&&", T_AND},
-	{"||", T_OR},
-	{"==", T_EQ},
-	{"!=", T_NE},
-	{"<=", T_LE},
-	{">=", T_GE},
-	{"!~", T_NOMATCH},
-	{"+=", T_ADD},
-	{"-=", T_SUB},
-	{"*=", T_MUL},
-	{"/=", T_DIV},
+    {"&&", T_AND},
+    {"||", T_OR},
+    {"==", T_EQ},
+    {"!=", T_NE},
+    {"<=", T_LE},
+    {">=", T_GE},
+    {"!~", T_NOMATCH},
+    {"+=", T_ADD},
+    {"-=", T_SUB},
+    {"*=", T_MUL},
+    {"/=", T_DIV},
 };
 
 static void
@@ -350,8 +350,8 @@ lex_operator(struct lexer *l, struct vcc_token *t)
 struct vcc_token
 vcc_lex(struct vcc *c, const struct vcc_source *source, uint32_t *pos)
 {
-	struct lexer l = {c, source, source->text.p,
-	    source->text.p + *pos, source->text.p + source->text.len};
+	struct lexer l = {c, source, source->text.p, source->text.p + *pos,
+	    source->text.p + source->text.len};
 	struct vcc_token t = {.kind = T_EOF};
 	const char *from;
 

@@ -39,8 +39,8 @@ struct vcc_token {
 };
 
 /* Reads the token at *pos and moves *pos behind it. */
-struct vcc_token vcc_lex(struct vcc *, const struct vcc_source *,
-    uint32_t *pos);
+struct vcc_token vcc_lex(
+    struct vcc *, const struct vcc_source *, uint32_t *pos);
 /* for messages: "';'", "a string", "'foo'" */
 const char *vcc_token_name(struct vcc *, const struct vcc_token *);
 const char *vcc_kind_name(struct vcc *, unsigned kind);

@@ -8,9 +8,9 @@ enum { HEADER_MAX_LEN = 127 };
 static const char *
 access_verb(unsigned access)
 {
-	return access == VAR_READ ? "read" :
-	    access == VAR_WRITE	  ? "set" :
-				    "unset";
+	return access == VAR_READ    ? "read"
+	       : access == VAR_WRITE ? "set"
+				     : "unset";
 }
 
 /*
@@ -26,10 +26,11 @@ note_access(struct vcc *c, struct vcc_sub *sub, const struct vcc_expr *e,
 
 	if ((mask & VS_ONLY40 && syntax != 40) ||
 	    (mask & VS_ONLY41 && syntax < 41)) {
-		vcc_error(c, e->at, "'%.*s' can't be %s in VCL %u.%u, only in "
-		    "VCL %s", STR_ARG(shown), access_verb(access),
-		    syntax / 10, syntax % 10,
-		    mask & VS_ONLY40 ? "4.0" : "4.1");
+		vcc_error(c, e->at,
+		    "'%.*s' can't be %s in VCL %u.%u, only in "
+		    "VCL %s",
+		    STR_ARG(shown), access_verb(access), syntax / 10,
+		    syntax % 10, mask & VS_ONLY40 ? "4.0" : "4.1");
 		return false;
 	}
 	if ((mask & VS_SUBS) == 0) {
@@ -39,7 +40,7 @@ note_access(struct vcc *c, struct vcc_sub *sub, const struct vcc_expr *e,
 	}
 	vcc_use(c, sub, e->at, mask & VS_SUBS,
 	    vcc_printf(&c->mem, "'%.*s' can't be %s", STR_ARG(shown),
-	    access_verb(access)));
+		access_verb(access)));
 	return true;
 }
 
@@ -48,8 +49,8 @@ static bool
 is_token_char(unsigned char ch)
 {
 	return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
-	    (ch >= 'A' && ch <= 'Z') ||
-	    (ch != '\0' && strchr("!#$%&'*+-.^_`|~", ch));
+	       (ch >= 'A' && ch <= 'Z') ||
+	       (ch != '\0' && strchr("!#$%&'*+-.^_`|~", ch));
 }
 
 static bool
@@ -70,13 +71,14 @@ header_number(struct vcc *c, struct str name)
 	unsigned number;
 
 	for (size_t i = 0; i < name.len; i++)
-		lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ?
-			name.p[i] + 'a' - 'A' : name.p[i]);
-	number = vcc_intern(c, &c->headers, str_of(lower, name.len),
-	    c->header_n, &is_new);
+		lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z'
+				      ? name.p[i] + 'a' - 'A'
+				      : name.p[i]);
+	number = vcc_intern(
+	    c, &c->headers, str_of(lower, name.len), c->header_n, &is_new);
 	if (is_new) {
-		c->header = vcc_grow(&c->mem, c->header, c->header_n,
-		    sizeof(*c->header));
+		c->header = vcc_grow(
+		    &c->mem, c->header, c->header_n, sizeof(*c->header));
 		c->header[c->header_n++] = name;
 	}
 	return number;
@@ -87,9 +89,9 @@ check_header(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
     enum vcc_type want, unsigned access)
 {
 	const struct vcc_head *head = vcc_head(e->head);
-	unsigned mask = access == VAR_READ ? head->read :
-	    access == VAR_WRITE		   ? head->write :
-					     head->unset;
+	unsigned mask = access == VAR_READ    ? head->read
+			: access == VAR_WRITE ? head->write
+					      : head->unset;
 
 	if (!is_field_name(e->text)) {
 		vcc_error(c, e->at, "'%.*s' can't be the name of a header",
@@ -97,8 +99,10 @@ check_header(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 		return NULL;
 	}
 	if (!e->quoted && memchr(e->text.p, '.', e->text.len)) {
-		vcc_error(c, e->at, "a header's name with a dot is quoted: "
-		    "%s.http.\"%.*s\"", head->name, STR_ARG(e->text));
+		vcc_error(c, e->at,
+		    "a header's name with a dot is quoted: "
+		    "%s.http.\"%.*s\"",
+		    head->name, STR_ARG(e->text));
 		return NULL;
 	}
 	if (!note_access(c, sub, e, mask, access))
@@ -113,9 +117,9 @@ static struct vcc_expr *
 check_var(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
     const struct vcc_var *var, unsigned access)
 {
-	unsigned mask = access == VAR_READ ? var->read :
-	    access == VAR_WRITE		   ? var->write :
-					     var->unset;
+	unsigned mask = access == VAR_READ    ? var->read
+			: access == VAR_WRITE ? var->write
+					      : var->unset;
 
 	if (!note_access(c, sub, e, mask, access))
 		return NULL;
@@ -151,8 +155,10 @@ check_storage(struct vcc *c, struct vcc_expr *e)
 	e->arg[0] = of;
 	e->arg_n = 1;
 	if (e->function == NULL) {
-		vcc_error(c, e->at, "a store has no '%.*s'; it has "
-		    "free_space, used_space and happy", STR_ARG(field));
+		vcc_error(c, e->at,
+		    "a store has no '%.*s'; it has "
+		    "free_space, used_space and happy",
+		    STR_ARG(field));
 		return NULL;
 	}
 	e->type = e->function->type;
@@ -193,8 +199,10 @@ unknown_name(struct vcc *c, const struct vcc_expr *e, enum vcc_type want,
     unsigned access)
 {
 	struct vcc_nearest nearest = vcc_nearest(e->text);
-	const char *what = memchr(e->text.p, '.', e->text.len) ||
-		access != VAR_READ ? "variable" : "name";
+	const char *what =
+	    memchr(e->text.p, '.', e->text.len) || access != VAR_READ
+		? "variable"
+		: "name";
 
 	if (access == VAR_READ && vcc_find_sub(c, e->text)) {
 		vcc_error(c, e->at, "'%.*s' is a sub: 'call %.*s;' runs it",
@@ -225,8 +233,8 @@ split_header(struct vcc_expr *e)
 	if (head < 0)
 		return false;
 	e->head = (unsigned)head;
-	e->text = str_of(http + 6,
-	    (size_t)(e->text.p + e->text.len - http) - 6);
+	e->text =
+	    str_of(http + 6, (size_t)(e->text.p + e->text.len - http) - 6);
 	return true;
 }
 
@@ -244,8 +252,8 @@ vcc_check_name(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 		symbol = c->default_backend;
 	if (symbol)
 		return check_symbol(c, sub, e, symbol, access);
-	if (access == VAR_READ && (str_eq(e->text, STR("true")) ||
-	    str_eq(e->text, STR("false")))) {
+	if (access == VAR_READ &&
+	    (str_eq(e->text, STR("true")) || str_eq(e->text, STR("false")))) {
 		e->kind = E_BOOL;
 		e->type = TYPE_BOOL;
 		e->i = e->text.len == 4;
@@ -253,8 +261,8 @@ vcc_check_name(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 	}
 	head = vcc_find_head(e->text);
 	if (head >= 0 && access == VAR_READ) {
-		if (!note_access(c, sub, e, vcc_head((unsigned)head)->use,
-		    access))
+		if (!note_access(
+			c, sub, e, vcc_head((unsigned)head)->use, access))
 			return NULL;
 		e->kind = E_HEAD;
 		e->type = TYPE_HTTP;

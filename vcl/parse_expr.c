@@ -42,8 +42,7 @@ add_arg(struct vcc_parser *p, struct vcc_expr *e, struct vcc_expr *arg,
 		e->arg_op[n] = (unsigned char)op;
 	}
 	if (e->kind == E_CALL) {
-		e->arg_name = vcc_grow(m, e->arg_name, n,
-		    sizeof(*e->arg_name));
+		e->arg_name = vcc_grow(m, e->arg_name, n, sizeof(*e->arg_name));
 		e->arg_name[n] = name;
 	}
 	e->at = vcc_span_join(e->at, arg->at);
@@ -64,8 +63,7 @@ go_deeper(struct vcc_parser *p)
 
 /* head.http."name": from the '.' on */
 static struct vcc_expr *
-parse_quoted_header(struct vcc_parser *p, struct str prefix,
-    struct vcc_span at)
+parse_quoted_header(struct vcc_parser *p, struct str prefix, struct vcc_span at)
 {
 	struct vcc_expr *e = expr_new(p, E_NAME, at);
 	int head;
@@ -92,7 +90,7 @@ static bool
 ends_with(struct str s, struct str end)
 {
 	return s.len > end.len &&
-	    str_eq(str_of(s.p + s.len - end.len, end.len), end);
+	       str_eq(str_of(s.p + s.len - end.len, end.len), end);
 }
 
 struct vcc_expr *
@@ -303,7 +301,7 @@ static bool
 begins_statement(const struct vcc_parser *p)
 {
 	static const char *const words[] = {"set", "unset", "call", "return",
-		"if", "new", "include", "else", "elseif", "elsif", "elif"};
+	    "if", "new", "include", "else", "elseif", "elsif", "elif"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (vcc_is_word(p, words[i]))
@@ -342,7 +340,7 @@ static bool
 is_comparison(unsigned kind)
 {
 	return kind == T_EQ || kind == T_NE || kind == T_LE || kind == T_GE ||
-	    kind == '<' || kind == '>' || kind == '~' || kind == T_NOMATCH;
+	       kind == '<' || kind == '>' || kind == '~' || kind == T_NOMATCH;
 }
 
 static struct vcc_expr *
@@ -359,7 +357,8 @@ parse_compare(struct vcc_parser *p)
 	if (r == NULL)
 		return NULL;
 	if (is_comparison(p->t.kind)) {
-		vcc_error(p->c, p->t.at, "comparisons can't be chained; "
+		vcc_error(p->c, p->t.at,
+		    "comparisons can't be chained; "
 		    "join them with '&&'");
 		return NULL;
 	}

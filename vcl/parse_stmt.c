@@ -86,8 +86,7 @@ unknown_verdict(struct vcc_parser *p, struct str word, struct vcc_span at)
 
 /* The arguments of a verdict, behind its '('. */
 static bool
-parse_verdict_args(struct vcc_parser *p, struct vcc_stmt *s,
-    const char *word)
+parse_verdict_args(struct vcc_parser *p, struct vcc_stmt *s, const char *word)
 {
 	unsigned max = 0;
 
@@ -154,18 +153,20 @@ parse_return(struct vcc_parser *p)
 		if (!parse_verdict_args(p, s, known))
 			return NULL;
 	} else if (vcc_verdict_args(s->verdict) == STATUS_REASON ||
-	    vcc_verdict_args(s->verdict) == LABEL) {
-		vcc_error(p->c, s->name_at, "'%s' takes arguments: "
-		    "'return (%s(%s));'", known, known,
-		    vcc_verdict_args(s->verdict) == LABEL ? "label" :
-							    "404, \"Reason\"");
+		   vcc_verdict_args(s->verdict) == LABEL) {
+		vcc_error(p->c, s->name_at,
+		    "'%s' takes arguments: "
+		    "'return (%s(%s));'",
+		    known, known,
+		    vcc_verdict_args(s->verdict) == LABEL ? "label"
+							  : "404, \"Reason\"");
 		return NULL;
 	}
 	s->at = vcc_span_join(s->at, p->t.at);
 	return vcc_expect(p, ')', "after the verdict") &&
-		vcc_expect(p, ';', "after 'return'") ?
-	    s :
-	    NULL;
+		       vcc_expect(p, ';', "after 'return'")
+		   ? s
+		   : NULL;
 }
 
 static struct vcc_stmt *
@@ -209,7 +210,8 @@ parse_arm(struct vcc_parser *p, bool has_cond)
 		if (a->cond == NULL)
 			return NULL;
 		if (p->t.kind == '=') {
-			vcc_error(p->c, p->t.at, "'=' is for 'set'; "
+			vcc_error(p->c, p->t.at,
+			    "'=' is for 'set'; "
 			    "a comparison is written '=='");
 			return NULL;
 		}
@@ -240,7 +242,7 @@ parse_if(struct vcc_parser *p)
 		if (!has_cond)
 			break;
 		has_cond = vcc_is_word(p, "elseif") ||
-		    vcc_is_word(p, "elsif") || vcc_is_word(p, "elif");
+			   vcc_is_word(p, "elsif") || vcc_is_word(p, "elif");
 		if (!has_cond && !vcc_is_word(p, "else"))
 			break;
 		vcc_advance(p);
@@ -261,7 +263,8 @@ parse_do(struct vcc_parser *p)
 	if (s->value == NULL)
 		return NULL;
 	if (s->value->kind != E_CALL && s->value->kind != E_METHOD) {
-		vcc_error(p->c, s->value->at, "expected a statement; "
+		vcc_error(p->c, s->value->at,
+		    "expected a statement; "
 		    "this is a value that nothing is done with");
 		return NULL;
 	}
@@ -275,17 +278,17 @@ is_legacy(struct vcc_parser *p)
 	static const struct {
 		const char *word, *now;
 	} legacy[] = {
-		{"error", "'error' is VCL 3; write 'return (synth(404, "
-			  "\"Reason\"));' or, in backend subs, 'return "
-			  "(error(...));'"},
-		{"purge", "'purge' is VCL 3; write 'return (purge);'"},
-		{"remove", "'remove' is VCL 3; write 'unset'"},
-		{"esi", "'esi' is VCL 2; write 'set beresp.do_esi = true;'"},
-		{"restart", "write 'return (restart);'"},
-		{"pass", "write 'return (pass);'"},
-		{"pipe", "write 'return (pipe);'"},
-		{"lookup", "write 'return (hash);'"},
-		{"deliver", "write 'return (deliver);'"},
+	    {"error", "'error' is VCL 3; write 'return (synth(404, "
+		      "\"Reason\"));' or, in backend subs, 'return "
+		      "(error(...));'"},
+	    {"purge", "'purge' is VCL 3; write 'return (purge);'"},
+	    {"remove", "'remove' is VCL 3; write 'unset'"},
+	    {"esi", "'esi' is VCL 2; write 'set beresp.do_esi = true;'"},
+	    {"restart", "write 'return (restart);'"},
+	    {"pass", "write 'return (pass);'"},
+	    {"pipe", "write 'return (pipe);'"},
+	    {"lookup", "write 'return (hash);'"},
+	    {"deliver", "write 'return (deliver);'"},
 	};
 
 	for (size_t i = 0; i < sizeof(legacy) / sizeof(*legacy); i++) {
@@ -301,7 +304,7 @@ static void
 unknown_statement(struct vcc_parser *p)
 {
 	static const char *const words[] = {"set", "unset", "call", "return",
-		"if", "new", "include", "else", "elseif"};
+	    "if", "new", "include", "else", "elseif"};
 	struct vcc_nearest nearest = vcc_nearest(p->t.text);
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)

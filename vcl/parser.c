@@ -37,11 +37,11 @@ read_marker(struct vcc_parser *p, struct vcc_frame *f)
 	struct vcc *c = p->c;
 	struct vcc_token number = vcc_lex(c, f->source, &f->pos);
 	struct vcc_token end = vcc_lex(c, f->source, &f->pos);
-	struct str text = str_of(f->source->text.p + number.at.at,
-	    number.at.len);
-	unsigned syntax = str_eq(text, STR("4.0")) ? 40 :
-	    str_eq(text, STR("4.1"))		   ? 41 :
-						     0;
+	struct str text =
+	    str_of(f->source->text.p + number.at.at, number.at.len);
+	unsigned syntax = str_eq(text, STR("4.0"))   ? 40
+			  : str_eq(text, STR("4.1")) ? 41
+						     : 0;
 
 	if (number.kind != T_REAL || end.kind != ';') {
 		vcc_error(c, number.at, "expected 'vcl 4.0;' or 'vcl 4.1;'");
@@ -54,9 +54,10 @@ read_marker(struct vcc_parser *p, struct vcc_frame *f)
 		return;
 	}
 	if (c->syntax && syntax > c->syntax && !f->source->builtin)
-		vcc_error(c, number.at, "VCL %.*s can't be included from "
-		    "VCL %u.%u", STR_ARG(text), c->syntax / 10,
-		    c->syntax % 10);
+		vcc_error(c, number.at,
+		    "VCL %.*s can't be included from "
+		    "VCL %u.%u",
+		    STR_ARG(text), c->syntax / 10, c->syntax % 10);
 	f->source->syntax = syntax;
 }
 
@@ -78,7 +79,8 @@ vcc_advance(struct vcc_parser *p)
 		}
 		if (fresh && f->below == NULL && p->c->syntax == 0 &&
 		    !f->source->builtin) {
-			vcc_error(p->c, p->t.at, "VCL version declaration "
+			vcc_error(p->c, p->t.at,
+			    "VCL version declaration "
 			    "missing; put 'vcl 4.1;' on top");
 		}
 		if (p->t.kind != T_EOF || f->below == NULL)
@@ -263,8 +265,10 @@ parse_sub(struct vcc_parser *p)
 	}
 	s = sub_of(p->c, name, at);
 	if (s && s->piece && !str_starts(name, STR("vcl_"))) {
-		vcc_error(p->c, at, "there is already a sub '%.*s'; "
-		    "only those named vcl_* are put together", STR_ARG(name));
+		vcc_error(p->c, at,
+		    "there is already a sub '%.*s'; "
+		    "only those named vcl_* are put together",
+		    STR_ARG(name));
 		vcc_note(p->c, s->piece->at, "it was defined here");
 	}
 	piece = vcc_alloc(&p->c->mem, sizeof(*piece));
@@ -285,8 +289,10 @@ unknown_module(struct vcc *c, struct str name, struct vcc_span at)
 
 	for (unsigned i = 0; (known = vcc_module_name(i)); i++)
 		vcc_putf(&all, "%s%s", i ? ", " : "", known);
-	vcc_error(c, at, "there is no module '%.*s'; modules are part of "
-	    "copald, which has: %s", STR_ARG(name), all.p);
+	vcc_error(c, at,
+	    "there is no module '%.*s'; modules are part of "
+	    "copald, which has: %s",
+	    STR_ARG(name), all.p);
 }
 
 /* import name [as other] [from "path"]; */
@@ -335,20 +341,22 @@ parse_import(struct vcc_parser *p)
 static void
 unknown_declaration(struct vcc_parser *p)
 {
-	static const char *const words[] = {"sub", "backend", "acl", "probe",
-		"import", "include", "vcl"};
+	static const char *const words[] = {
+	    "sub", "backend", "acl", "probe", "import", "include", "vcl"};
 	struct vcc_nearest nearest = vcc_nearest(p->t.text);
 
 	if (vcc_is_word(p, "director")) {
-		vcc_error(p->c, p->t.at, "'director' is VCL 3; directors are "
+		vcc_error(p->c, p->t.at,
+		    "'director' is VCL 3; directors are "
 		    "objects of a module, made by 'new' in vcl_init");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		vcc_nearest_try(&nearest, str_from_z(words[i]));
-	vcc_error(p->c, p->t.at, "expected sub, backend, acl, probe, import "
-	    "or include, found '%.*s'%s", STR_ARG(p->t.text),
-	    vcc_did_you_mean(p->c, &nearest));
+	vcc_error(p->c, p->t.at,
+	    "expected sub, backend, acl, probe, import "
+	    "or include, found '%.*s'%s",
+	    STR_ARG(p->t.text), vcc_did_you_mean(p->c, &nearest));
 }
 
 /* A second "vcl 4.1;" changes nothing, and may want no more than the first. */
@@ -361,8 +369,10 @@ repeat_marker(struct vcc_parser *p)
 
 	read_marker(p, f);
 	if (f->source->syntax != syntax)
-		vcc_error(p->c, at, "this file is VCL %u.%u, as its first line "
-		    "says", syntax / 10, syntax % 10);
+		vcc_error(p->c, at,
+		    "this file is VCL %u.%u, as its first line "
+		    "says",
+		    syntax / 10, syntax % 10);
 	f->source->syntax = syntax;
 	p->c->syntax = all;
 	vcc_advance(p);
@@ -375,14 +385,15 @@ parse_declaration(struct vcc_parser *p)
 		const char *word;
 		void (*parse)(struct vcc_parser *);
 	} declarations[] = {
-		{"sub", parse_sub},
-		{"backend", vcc_parse_backend},
-		{"probe", vcc_parse_probe},
-		{"acl", vcc_parse_acl},
+	    {"sub", parse_sub},
+	    {"backend", vcc_parse_backend},
+	    {"probe", vcc_parse_probe},
+	    {"acl", vcc_parse_acl},
 	};
 
 	if (p->t.kind != T_ID) {
-		vcc_unexpected(p, "sub, backend, acl, probe, import or include");
+		vcc_unexpected(
+		    p, "sub, backend, acl, probe, import or include");
 		vcc_advance(p);
 		vcc_skip_statement(p);
 		return;

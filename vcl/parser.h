@@ -17,8 +17,8 @@ struct vcc_frame {
 struct vcc_parser {
 	struct vcc *c;
 	struct vcc_frame *frame;
-	struct vcc_token t;      /* the current token */
-	struct vcc_span before;  /* where the token before it ended */
+	struct vcc_token t;     /* the current token */
+	struct vcc_span before; /* where the token before it ended */
 	unsigned block_depth, expr_depth;
 };
 

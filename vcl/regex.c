@@ -32,8 +32,8 @@ check_pattern(struct vcc *c, const struct vcc_expr *e)
 	int code;
 	PCRE2_SIZE offset;
 	PCRE2_UCHAR why[256];
-	pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)e->text.p,
-	    e->text.len, 0, &code, &offset, NULL);
+	pcre2_code *compiled = pcre2_compile(
+	    (PCRE2_SPTR)e->text.p, e->text.len, 0, &code, &offset, NULL);
 
 	pcre2_code_free(compiled);
 	if (compiled)
@@ -48,8 +48,8 @@ unsigned
 vcc_regex_number(struct vcc *c, const struct vcc_expr *e)
 {
 	bool is_new;
-	unsigned number = vcc_intern(c, &c->regexes, e->text, c->regex_n,
-	    &is_new);
+	unsigned number =
+	    vcc_intern(c, &c->regexes, e->text, c->regex_n, &is_new);
 
 	if (!is_new)
 		return number;

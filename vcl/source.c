@@ -71,13 +71,12 @@ vcc_source_new(struct vcc *c, const char *path, struct str text,
 		s->syntax = included_at.source->syntax;
 	}
 	index_lines(c, s);
-	c->source = vcc_grow(&c->mem, c->source, c->source_n,
-	    sizeof(*c->source));
+	c->source =
+	    vcc_grow(&c->mem, c->source, c->source_n, sizeof(*c->source));
 	c->source[c->source_n++] = s;
 	nul = text.len ? memchr(text.p, '\0', text.len) : NULL;
 	if (nul) {
-		vcc_error(c,
-		    (struct vcc_span){s, (uint32_t)(nul - text.p), 1},
+		vcc_error(c, (struct vcc_span){s, (uint32_t)(nul - text.p), 1},
 		    "a NUL byte; VCL is text");
 		return NULL;
 	}
@@ -113,14 +112,18 @@ each_place(struct vcc *c, struct str name, struct vcc_span at,
 	if (name.len > 0 && name.p[0] == '/')
 		return try(c, vcc_printf(&c->mem, "%.*s", STR_ARG(name)), arg);
 	if (is_relative(name) || folders == NULL || *folders == '\0')
-		return try(c, vcc_printf(&c->mem, "%.*s%.*s",
-		    (int)folder_len(from), from, STR_ARG(name)), arg);
+		return try(c,
+		    vcc_printf(&c->mem, "%.*s%.*s", (int)folder_len(from), from,
+			STR_ARG(name)),
+		    arg);
 	for (; *folders; folders = *end ? end + 1 : end) {
 		end = strchrnul(folders, ':');
 		if (end == folders)
 			continue;
-		if (try(c, vcc_printf(&c->mem, "%.*s/%.*s",
-		    (int)(end - folders), folders, STR_ARG(name)), arg))
+		if (try(c,
+			vcc_printf(&c->mem, "%.*s/%.*s", (int)(end - folders),
+			    folders, STR_ARG(name)),
+			arg))
 			return true;
 	}
 	return false;
@@ -209,8 +212,8 @@ read_source(struct vcc *c, struct found *f, struct vcc_span at)
 		return NULL;
 	}
 	if (read_all(c, f->fd, &text) < 0) {
-		vcc_error(c, at, "can't read '%s': %s", f->path,
-		    strerror(errno));
+		vcc_error(
+		    c, at, "can't read '%s': %s", f->path, strerror(errno));
 		return NULL;
 	}
 	return vcc_source_new(c, f->path, text, at);
@@ -236,7 +239,8 @@ vcc_source_include(struct vcc *c, struct str name, struct vcc_span at)
 		    f.err == EINVAL ? "not a regular file" : strerror(f.err));
 		if (name.len > 0 && name.p[0] != '/' && !is_relative(name) &&
 		    c->options->vcl_path && *c->options->vcl_path)
-			vcc_note(c, (struct vcc_span){0}, "vcl_path is %s; "
+			vcc_note(c, (struct vcc_span){0},
+			    "vcl_path is %s; "
 			    "a name with ./ is searched beside this file",
 			    c->options->vcl_path);
 		return NULL;
@@ -285,8 +289,8 @@ vcc_source_glob(struct vcc *c, struct str pattern, struct vcc_span at,
 
 		if (!try_open(c, g.path[i], &f)) {
 			vcc_error(c, at, "can't include '%s': %s", g.path[i],
-			    f.err == EINVAL ? "not a regular file" :
-			    strerror(f.err));
+			    f.err == EINVAL ? "not a regular file"
+					    : strerror(f.err));
 			continue;
 		}
 		s = read_source(c, &f, at);

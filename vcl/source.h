@@ -24,8 +24,8 @@ struct vcc_source {
 	unsigned syntax;  /* 40 or 41 */
 	unsigned depth;   /* of includes: 0 for the first */
 	struct vcc_span included_at; /* source NULL for the first */
-	bool builtin;     /* builtin.vcl */
-	uint32_t *line_at; /* where each line begins */
+	bool builtin;                /* builtin.vcl */
+	uint32_t *line_at;           /* where each line begins */
 	unsigned line_n;
 };
 
@@ -41,8 +41,8 @@ struct vcc_source *vcc_source_new(struct vcc *, const char *path,
  * and "../..." from the folder of the including file, else in the folders of
  * vcl_path.  NULL after an error was reported.
  */
-struct vcc_source *vcc_source_include(struct vcc *, struct str name,
-    struct vcc_span at);
+struct vcc_source *vcc_source_include(
+    struct vcc *, struct str name, struct vcc_span at);
 /*
  * The files that include +glob "pattern" means, in order: how many there
  * are, in *out.  None is an error; 0 after it was reported.

@@ -9,13 +9,13 @@
 #include "compiler.h"
 
 /* Bits of the built-in subs, by side. */
-#define VS(id) (1u << VCL_SUB_##id)
+#define VS(id)  (1u << VCL_SUB_##id)
 #define VS_NONE 0u
 
 enum {
-#define CLIENT       1
-#define BACKEND      2
-#define HOUSEKEEPING 4
+#define CLIENT                            1
+#define BACKEND                           2
+#define HOUSEKEEPING                      4
 #define VCL_SUB(id, name, side, verdicts) SIDE_##id = (side),
 #include "tbl/vcl_subs.h"
 #undef VCL_SUB
@@ -75,7 +75,7 @@ static const struct {
 	const char *word, *id;
 	enum vcc_verdict_args args;
 } verdicts[] = {
-	[VCL_RET_NONE] = {"", "VCL_RET_NONE", NO_ARGS},
+    [VCL_RET_NONE] = {"", "VCL_RET_NONE", NO_ARGS},
 #define VCL_VERDICT(id, word, args) \
 	[VCL_RET_##id] = {word, "VCL_RET_" #id, args},
 #include "tbl/vcl_verdicts.h"
@@ -87,14 +87,14 @@ static const struct {
 	const char *name;
 	enum vcc_type type;
 } kinds[] = {
-	[SYMBOL_BACKEND] = {"a backend", TYPE_BACKEND},
-	[SYMBOL_PROBE] = {"a probe", TYPE_PROBE},
-	[SYMBOL_ACL] = {"an acl", TYPE_ACL},
-	[SYMBOL_SUB] = {"a sub", TYPE_SUB},
-	[SYMBOL_MODULE] = {"a module", TYPE_MAX},
-	[SYMBOL_OBJECT] = {"an object", TYPE_MAX},
-	[SYMBOL_VAR] = {"a variable", TYPE_MAX},
-	[SYMBOL_FUNCTION] = {"a function", TYPE_MAX},
+    [SYMBOL_BACKEND] = {"a backend", TYPE_BACKEND},
+    [SYMBOL_PROBE] = {"a probe", TYPE_PROBE},
+    [SYMBOL_ACL] = {"an acl", TYPE_ACL},
+    [SYMBOL_SUB] = {"a sub", TYPE_SUB},
+    [SYMBOL_MODULE] = {"a module", TYPE_MAX},
+    [SYMBOL_OBJECT] = {"an object", TYPE_MAX},
+    [SYMBOL_VAR] = {"a variable", TYPE_MAX},
+    [SYMBOL_FUNCTION] = {"a function", TYPE_MAX},
 };
 
 /* FNV-1a */
@@ -115,7 +115,7 @@ slot_of(const struct vcc_symbols *t, struct str name, unsigned h)
 	unsigned i = h & (t->slot_n - 1);
 
 	while (t->slot[i] &&
-	    (t->slot[i]->hash != h || !str_eq(t->slot[i]->name, name)))
+	       (t->slot[i]->hash != h || !str_eq(t->slot[i]->name, name)))
 		i = (i + 1) & (t->slot_n - 1);
 	return &t->slot[i];
 }
@@ -173,8 +173,7 @@ add_function(struct vcc *c, const char *name, const char *description,
 	f->c_name = c_name;
 	f->allowed = allowed;
 	f->inlined = true;
-	insert(c, &c->symbols, SYMBOL_FUNCTION, str_from_z(name))->function =
-	    f;
+	insert(c, &c->symbols, SYMBOL_FUNCTION, str_from_z(name))->function = f;
 }
 
 void
@@ -184,8 +183,8 @@ vcc_symbols_init(struct vcc *c)
 	resize(c, &c->subs_by_name);
 	resize(c, &c->probes_by_name);
 	for (unsigned i = 0; i < vcc_var_n; i++)
-		insert(c, &c->symbols, SYMBOL_VAR,
-		    str_from_z(vcc_vars[i].name))->var = &vcc_vars[i];
+		insert(c, &c->symbols, SYMBOL_VAR, str_from_z(vcc_vars[i].name))
+		    ->var = &vcc_vars[i];
 	c->var_used = vcc_alloc(&c->mem, vcc_var_n);
 #define VCL_FUNCTION(name, description, c_name, allowed, doc) \
 	add_function(c, name, description, c_name, allowed);
@@ -216,11 +215,11 @@ vcc_find_probe(struct vcc *c, struct str name)
 static bool
 is_reserved(struct str name)
 {
-	static const char *const words[] = {
-		"acl", "backend", "call", "default", "else", "elseif", "elsif",
-		"elif", "false", "if", "import", "include", "new", "probe",
-		"return", "set", "sub", "true", "unset", "vcl", "req",
-		"req_top", "bereq", "beresp", "obj", "obj_stale", "resp"};
+	static const char *const words[] = {"acl", "backend", "call", "default",
+	    "else", "elseif", "elsif", "elif", "false", "if", "import",
+	    "include", "new", "probe", "return", "set", "sub", "true", "unset",
+	    "vcl", "req", "req_top", "bereq", "beresp", "obj", "obj_stale",
+	    "resp"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (str_eq(name, str_from_z(words[i])))
@@ -232,9 +231,9 @@ is_reserved(struct str name)
 static struct vcc_symbols *
 table_of(struct vcc *c, enum vcc_symbol_kind kind)
 {
-	return kind == SYMBOL_SUB	? &c->subs_by_name :
-	    kind == SYMBOL_PROBE ? &c->probes_by_name :
-				   &c->symbols;
+	return kind == SYMBOL_SUB     ? &c->subs_by_name
+	       : kind == SYMBOL_PROBE ? &c->probes_by_name
+				      : &c->symbols;
 }
 
 struct vcc_symbol *
@@ -246,14 +245,16 @@ vcc_define(struct vcc *c, enum vcc_symbol_kind kind, struct str name,
 	bool may_be_default = kind == SYMBOL_BACKEND || kind == SYMBOL_PROBE;
 
 	if (memchr(name.p, '.', name.len)) {
-		vcc_error(c, at, "the name of %s can't have a dot",
-		    kinds[kind].name);
+		vcc_error(
+		    c, at, "the name of %s can't have a dot", kinds[kind].name);
 		return NULL;
 	}
 	if (is_reserved(name) &&
 	    !(may_be_default && str_eq(name, STR("default")))) {
-		vcc_error(c, at, "'%.*s' can't be the name of %s: it means "
-		    "something in VCL", STR_ARG(name), kinds[kind].name);
+		vcc_error(c, at,
+		    "'%.*s' can't be the name of %s: it means "
+		    "something in VCL",
+		    STR_ARG(name), kinds[kind].name);
 		return NULL;
 	}
 	if (s) {
@@ -298,8 +299,8 @@ vcc_symbol_type(const struct vcc_symbol *s)
 }
 
 void
-vcc_nearest_symbol(struct vcc *c, struct vcc_nearest *nearest,
-    enum vcc_symbol_kind kind)
+vcc_nearest_symbol(
+    struct vcc *c, struct vcc_nearest *nearest, enum vcc_symbol_kind kind)
 {
 	struct vcc_symbols *t = table_of(c, kind);
 

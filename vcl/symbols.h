@@ -26,13 +26,13 @@ struct vcc_head {
 #define VS_SUBS   (VS_ONLY40 - 1)
 
 enum vcc_symbol_kind {
-	SYMBOL_BACKEND, /* record */
-	SYMBOL_PROBE,   /* record */
-	SYMBOL_ACL,     /* acl */
-	SYMBOL_SUB,     /* sub */
-	SYMBOL_MODULE,  /* module */
-	SYMBOL_OBJECT,  /* object, number */
-	SYMBOL_VAR,     /* var */
+	SYMBOL_BACKEND,  /* record */
+	SYMBOL_PROBE,    /* record */
+	SYMBOL_ACL,      /* acl */
+	SYMBOL_SUB,      /* sub */
+	SYMBOL_MODULE,   /* module */
+	SYMBOL_OBJECT,   /* object, number */
+	SYMBOL_VAR,      /* var */
 	SYMBOL_FUNCTION, /* function */
 };
 
@@ -69,8 +69,8 @@ struct vcc_symbol *vcc_find(struct vcc *, struct str name);
 struct vcc_symbol *vcc_find_sub(struct vcc *, struct str name);
 struct vcc_symbol *vcc_find_probe(struct vcc *, struct str name);
 /* NULL after an error was reported: the name is taken, or reserved. */
-struct vcc_symbol *vcc_define(struct vcc *, enum vcc_symbol_kind,
-    struct str name, struct vcc_span at);
+struct vcc_symbol *vcc_define(
+    struct vcc *, enum vcc_symbol_kind, struct str name, struct vcc_span at);
 /*
  * The number of a constant: that of an equal one that was met before, else
  * n, and *is_new.
@@ -83,14 +83,14 @@ const char *vcc_symbol_kind_name(enum vcc_symbol_kind);
 enum vcc_type vcc_symbol_type(const struct vcc_symbol *);
 
 /* Tries the names of one kind. */
-void vcc_nearest_symbol(struct vcc *, struct vcc_nearest *,
-    enum vcc_symbol_kind);
+void vcc_nearest_symbol(
+    struct vcc *, struct vcc_nearest *, enum vcc_symbol_kind);
 
 const struct vcc_head *vcc_head(unsigned http); /* enum vcl_http */
 int vcc_find_head(struct str name);             /* -1 */
 unsigned vcc_head_n(void);
-const char *vcc_sub_name(unsigned id);          /* enum vcl_sub_id */
-int vcc_find_builtin_sub(struct str name);      /* -1 */
+const char *vcc_sub_name(unsigned id);     /* enum vcl_sub_id */
+int vcc_find_builtin_sub(struct str name); /* -1 */
 /* "client" and the like: a mask; 0 if it is no such word */
 unsigned vcc_side_mask(struct str);
 /* "vcl_hit, vcl_deliver" */

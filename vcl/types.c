@@ -41,20 +41,20 @@ static const struct {
 	const char *ops;
 	enum vcc_type l, r, result;
 } arithmetic[] = {
-	{"+-*/%", TYPE_INT, TYPE_INT, TYPE_INT},
-	{"+-*/", TYPE_REAL, TYPE_REAL, TYPE_REAL},
-	{"+-*/", TYPE_REAL, TYPE_INT, TYPE_REAL},
-	{"+-*/", TYPE_INT, TYPE_REAL, TYPE_REAL},
-	{"+-", TYPE_DURATION, TYPE_DURATION, TYPE_DURATION},
-	{"*/", TYPE_DURATION, TYPE_REAL, TYPE_DURATION},
-	{"*/", TYPE_DURATION, TYPE_INT, TYPE_DURATION},
-	{"*", TYPE_REAL, TYPE_DURATION, TYPE_DURATION},
-	{"*", TYPE_INT, TYPE_DURATION, TYPE_DURATION},
-	{"+-", TYPE_TIME, TYPE_DURATION, TYPE_TIME},
-	{"-", TYPE_TIME, TYPE_TIME, TYPE_DURATION},
-	{"+-", TYPE_BYTES, TYPE_BYTES, TYPE_BYTES},
-	{"*/", TYPE_BYTES, TYPE_REAL, TYPE_BYTES},
-	{"*/", TYPE_BYTES, TYPE_INT, TYPE_BYTES},
+    {"+-*/%", TYPE_INT, TYPE_INT, TYPE_INT},
+    {"+-*/", TYPE_REAL, TYPE_REAL, TYPE_REAL},
+    {"+-*/", TYPE_REAL, TYPE_INT, TYPE_REAL},
+    {"+-*/", TYPE_INT, TYPE_REAL, TYPE_REAL},
+    {"+-", TYPE_DURATION, TYPE_DURATION, TYPE_DURATION},
+    {"*/", TYPE_DURATION, TYPE_REAL, TYPE_DURATION},
+    {"*/", TYPE_DURATION, TYPE_INT, TYPE_DURATION},
+    {"*", TYPE_REAL, TYPE_DURATION, TYPE_DURATION},
+    {"*", TYPE_INT, TYPE_DURATION, TYPE_DURATION},
+    {"+-", TYPE_TIME, TYPE_DURATION, TYPE_TIME},
+    {"-", TYPE_TIME, TYPE_TIME, TYPE_DURATION},
+    {"+-", TYPE_BYTES, TYPE_BYTES, TYPE_BYTES},
+    {"*/", TYPE_BYTES, TYPE_REAL, TYPE_BYTES},
+    {"*/", TYPE_BYTES, TYPE_INT, TYPE_BYTES},
 };
 
 static bool
@@ -84,16 +84,16 @@ static const struct {
 	const char *ops;
 	enum vcc_type operand;
 } assign[] = {
-	{TYPE_INT, "+-*/", TYPE_INT},
-	{TYPE_REAL, "+-*/", TYPE_REAL},
-	{TYPE_DURATION, "+-", TYPE_DURATION},
-	{TYPE_DURATION, "*/", TYPE_REAL},
-	{TYPE_TIME, "+-", TYPE_DURATION},
-	{TYPE_BYTES, "+-", TYPE_BYTES},
-	{TYPE_BYTES, "*/", TYPE_REAL},
-	{TYPE_STRING, "+", TYPE_STRING},
-	{TYPE_HEADER, "+", TYPE_STRING},
-	{TYPE_BODY, "+", TYPE_STRING},
+    {TYPE_INT, "+-*/", TYPE_INT},
+    {TYPE_REAL, "+-*/", TYPE_REAL},
+    {TYPE_DURATION, "+-", TYPE_DURATION},
+    {TYPE_DURATION, "*/", TYPE_REAL},
+    {TYPE_TIME, "+-", TYPE_DURATION},
+    {TYPE_BYTES, "+-", TYPE_BYTES},
+    {TYPE_BYTES, "*/", TYPE_REAL},
+    {TYPE_STRING, "+", TYPE_STRING},
+    {TYPE_HEADER, "+", TYPE_STRING},
+    {TYPE_BODY, "+", TYPE_STRING},
 };
 
 enum vcc_type
@@ -110,12 +110,13 @@ bool
 vcc_is_ordered(enum vcc_type type)
 {
 	return type == TYPE_INT || type == TYPE_REAL || type == TYPE_BYTES ||
-	    type == TYPE_DURATION || type == TYPE_TIME || type == TYPE_STRING;
+	       type == TYPE_DURATION || type == TYPE_TIME ||
+	       type == TYPE_STRING;
 }
 
 bool
 vcc_is_comparable(enum vcc_type type)
 {
 	return vcc_is_ordered(type) || type == TYPE_BOOL || type == TYPE_IP ||
-	    type == TYPE_BACKEND || type == TYPE_STEVEDORE;
+	       type == TYPE_BACKEND || type == TYPE_STEVEDORE;
 }

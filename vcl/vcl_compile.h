@@ -13,15 +13,16 @@
 #include "str.h"
 
 struct vcl_compile_options {
-	const char *vcl_path;   /* folders, colon-separated, for include; may be "" */
+	const char
+	    *vcl_path; /* folders, colon-separated, for include; may be "" */
 	const char *vmod_path;
 	bool warnings_are_errors;
-	bool no_files;          /* include is an error */
-	unsigned max_includes;  /* 0: 1000 */
+	bool no_files;         /* include is an error */
+	unsigned max_includes; /* 0: 1000 */
 };
 
 struct vcl_compile_result {
-	char *c;                /* malloc'ed, NUL-terminated; NULL on an error */
+	char *c; /* malloc'ed, NUL-terminated; NULL on an error */
 	/* malloc'ed; "" if there are none: warnings too; NULL: no memory */
 	char *diagnostics;
 	unsigned error_n, warning_n;
@@ -29,7 +30,8 @@ struct vcl_compile_result {
 
 /*
  * name: how messages call it: a path (relative includes start from its
- * folder) or "<inline>".  builtin.vcl is appended.  0, or -1 on errors in the VCL.
+ * folder) or "<inline>".  builtin.vcl is appended.  0, or -1 on errors in the
+ * VCL.
  */
 int vcl_compile(const char *name, struct str text,
     const struct vcl_compile_options *, struct vcl_compile_result *);

@@ -11,7 +11,7 @@ extern const char vmod_std_text[]; /* vcl/vmod/std.vmod */
 static const struct {
 	const char *name, *text;
 } modules[] = {
-	{"std", vmod_std_text},
+    {"std", vmod_std_text},
 };
 
 struct reader {
@@ -95,8 +95,8 @@ read_words(struct reader *r, struct vcc_arg *a)
 {
 	want(r, '{');
 	do {
-		a->word = vcc_grow(&r->c->mem, a->word, a->word_n,
-		    sizeof(*a->word));
+		a->word =
+		    vcc_grow(&r->c->mem, a->word, a->word_n, sizeof(*a->word));
 		a->word[a->word_n++] = want_name(r);
 	} while (take(r, ','));
 	want(r, '}');
@@ -105,11 +105,11 @@ read_words(struct reader *r, struct vcc_arg *a)
 static enum vcc_priv
 priv_kind(struct str name)
 {
-	return str_eq(name, STR("PRIV_CALL")) ? PRIV_CALL :
-	    str_eq(name, STR("PRIV_VCL"))     ? PRIV_VCL :
-	    str_eq(name, STR("PRIV_TASK"))    ? PRIV_TASK :
-	    str_eq(name, STR("PRIV_TOP"))     ? PRIV_TOP :
-						PRIV_NONE;
+	return str_eq(name, STR("PRIV_CALL"))   ? PRIV_CALL
+	       : str_eq(name, STR("PRIV_VCL"))  ? PRIV_VCL
+	       : str_eq(name, STR("PRIV_TASK")) ? PRIV_TASK
+	       : str_eq(name, STR("PRIV_TOP"))  ? PRIV_TOP
+						: PRIV_NONE;
 }
 
 static void
@@ -140,8 +140,8 @@ take_bracket(struct reader *r, char bracket)
 	const struct str text = r->source->text;
 	uint32_t i = r->pos;
 
-	while (i < text.len && (text.p[i] == ' ' || text.p[i] == '\t' ||
-	    text.p[i] == '\n'))
+	while (i < text.len &&
+	       (text.p[i] == ' ' || text.p[i] == '\t' || text.p[i] == '\n'))
 		i++;
 	if (i >= text.len || text.p[i] != bracket)
 		return false;
@@ -167,8 +167,8 @@ read_args(struct reader *r, struct vcc_function *f)
 		advance(r);
 		if (r->t.kind == ')')
 			break;
-		f->arg = vcc_grow(&r->c->mem, f->arg, f->arg_n,
-		    sizeof(*f->arg));
+		f->arg =
+		    vcc_grow(&r->c->mem, f->arg, f->arg_n, sizeof(*f->arg));
 		if (optional) {
 			struct str type = r->t.text;
 			struct vcc_arg *a = &f->arg[f->arg_n];
@@ -189,8 +189,8 @@ read_args(struct reader *r, struct vcc_function *f)
 
 /* TYPE name(args), with TYPE as the current token */
 static struct vcc_function *
-read_function(struct reader *r, struct vcc_module *m, struct vcc_object *o,
-    bool has_type)
+read_function(
+    struct reader *r, struct vcc_module *m, struct vcc_object *o, bool has_type)
 {
 	struct vcc_function *f = vcc_alloc(&r->c->mem, sizeof(*f));
 
@@ -202,8 +202,8 @@ read_function(struct reader *r, struct vcc_module *m, struct vcc_object *o,
 		f->type = vcc_type_from_name(want_name(r));
 	f->name = want_name(r);
 	if (f->type == TYPE_MAX)
-		vcc_error(r->c, r->t.at, "unknown type of '%.*s'",
-		    STR_ARG(f->name));
+		vcc_error(
+		    r->c, r->t.at, "unknown type of '%.*s'", STR_ARG(f->name));
 	read_args(r, f);
 	return f;
 }
@@ -298,14 +298,14 @@ read_module(struct vcc *c, const char *path, const char *text)
 		if (*line != '#' && *line != '\t' && *line != ' ' &&
 		    end > line) {
 			struct reader r = {.c = c};
-			const char *open = memchr(line, '(',
-			    (size_t)(end - line));
+			const char *open =
+			    memchr(line, '(', (size_t)(end - line));
 			const char *close = open ? strchr(open, ')') : NULL;
 
 			if (close && close > end)
 				end = strchrnul(close, '\n');
-			r.source = description_source(c, path,
-			    str_of(line, (size_t)(end - line)));
+			r.source = description_source(
+			    c, path, str_of(line, (size_t)(end - line)));
 			read_record(&r, m, &last);
 		}
 		line = *end ? end + 1 : end;
@@ -415,8 +415,8 @@ put_struct(struct vcc_buf *b, const struct vcc_object *o)
 void
 vcc_function_prototype(struct vcc_buf *b, const struct vcc_function *f)
 {
-	vcc_putf(b, "VCL_%s %s(struct vcl_ctx *", vcc_type_name(f->type),
-	    f->c_name);
+	vcc_putf(
+	    b, "VCL_%s %s(struct vcl_ctx *", vcc_type_name(f->type), f->c_name);
 	if (f->object) {
 		vcc_puts(b, ", ");
 		put_struct(b, f->object);

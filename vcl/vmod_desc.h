@@ -19,11 +19,11 @@ enum vcc_priv {
 
 struct vcc_arg {
 	enum vcc_type type;
-	struct str name;       /* p NULL if it has none */
-	enum vcc_priv priv;    /* then the rest means nothing */
-	bool optional;         /* [TYPE name] */
+	struct str name;        /* p NULL if it has none */
+	enum vcc_priv priv;     /* then the rest means nothing */
+	bool optional;          /* [TYPE name] */
 	struct vcc_expr *value; /* default; NULL if it has none */
-	struct str *word;      /* TYPE_ENUM */
+	struct str *word;       /* TYPE_ENUM */
 	unsigned word_n;
 };
 
@@ -35,9 +35,9 @@ struct vcc_function {
 	enum vcc_type type;
 	struct vcc_arg *arg;
 	unsigned arg_n;
-	unsigned allowed;          /* mask of enum vcl_sub_id */
-	bool used;                 /* emit a prototype */
-	bool inlined;              /* the ABI has its prototype */
+	unsigned allowed; /* mask of enum vcl_sub_id */
+	bool used;        /* emit a prototype */
+	bool inlined;     /* the ABI has its prototype */
 	struct vcc_function *next;
 };
 
@@ -66,8 +66,8 @@ const char *vcc_module_name(unsigned i);
 /* "STRING regsub(STRING str, ...)"; for VCL's own functions */
 struct vcc_function *vcc_function_from_text(struct vcc *, const char *text);
 
-struct vcc_function *vcc_function_find(struct vcc_function *first,
-    struct str name);
+struct vcc_function *vcc_function_find(
+    struct vcc_function *first, struct str name);
 struct vcc_object *vcc_object_find(const struct vcc_module *, struct str name);
 /* "TYPE name(TYPE a, [TYPE b])" for messages */
 const char *vcc_function_text(struct vcc *, const struct vcc_function *);

@@ -12,8 +12,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct vcl_compile_options options = {.no_files = true};
 	struct vcl_compile_result r;
-	int rc = vcl_compile("<fuzz>", str_of((const char *)data, size),
-	    &options, &r);
+	int rc = vcl_compile(
+	    "<fuzz>", str_of((const char *)data, size), &options, &r);
 
 	/* an answer is C, or an error that says why not */
 	if ((rc == 0) != (r.c != NULL) || (rc != 0 && r.error_n == 0) ||

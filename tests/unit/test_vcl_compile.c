@@ -12,9 +12,9 @@
 
 #include "vcl_compile.h"
 
-#define BACKEND "vcl 4.1;\nimport std;\nbackend b { .host = \"127.0.0.1\"; }\n"
-#define RECV(x) BACKEND "sub vcl_recv { " x " }\n"
-#define RECV_OPEN BACKEND "sub vcl_recv { "
+#define BACKEND     "vcl 4.1;\nimport std;\nbackend b { .host = \"127.0.0.1\"; }\n"
+#define RECV(x)     BACKEND "sub vcl_recv { " x " }\n"
+#define RECV_OPEN   BACKEND "sub vcl_recv { "
 #define RESPONSE(x) BACKEND "sub vcl_backend_response { " x " }\n"
 
 static struct vcl_compile_result
@@ -138,39 +138,39 @@ static void
 test_accepted(void)
 {
 	static const char *const programs[] = {
-		BACKEND,
-		"vcl 4.0; backend b none;",
-		"vcl 4.0; backend b none; sub vcl_recv "
-		"{ set req.esi = false; set req.proto = \"HTTP/1.0\"; }",
-		RECV("return (hash);"),
-		RECV("return(hash);"),
-		RECV(";"),
-		BACKEND "vcl 4.1;",
-		RECV("set req.ttl = 5 s + 1.5 h;"),
-		RECV("") "sub vcl_recv { } sub vcl_recv { }",
-		RECV("if (req.http.a == \"b\" || (req.http.c && !req.http.d))"
-		     " { return (pipe); }"),
-		/* an acl and a sub, a backend and a probe of one name */
-		BACKEND "acl purge { \"::1\"; } sub purge { } sub vcl_recv { "
-		"if (client.ip ~ purge) { call purge; } }",
-		"vcl 4.1; probe default { } backend default "
-		"{ .host = \"a\"; }",
-		/* subs that builtin.vcl has parts of can be extended */
-		BACKEND "sub vcl_req_cookie { return; }",
-		BACKEND "sub vcl_beresp_hitmiss { set beresp.ttl = 1s; }",
-		RECV("std.syslog(priority=1, s=\"x\");"),
-		RECV("set req.http.x = default;"),
-		RECV("set req.http.x = storage.a;"),
-		RESPONSE("set beresp.do_stream = !beresp.http.x;"),
-		RESPONSE("set beresp.grace = 1h + 5m;"),
+	    BACKEND,
+	    "vcl 4.0; backend b none;",
+	    "vcl 4.0; backend b none; sub vcl_recv "
+	    "{ set req.esi = false; set req.proto = \"HTTP/1.0\"; }",
+	    RECV("return (hash);"),
+	    RECV("return(hash);"),
+	    RECV(";"),
+	    BACKEND "vcl 4.1;",
+	    RECV("set req.ttl = 5 s + 1.5 h;"),
+	    RECV("") "sub vcl_recv { } sub vcl_recv { }",
+	    RECV("if (req.http.a == \"b\" || (req.http.c && !req.http.d))"
+		 " { return (pipe); }"),
+	    /* an acl and a sub, a backend and a probe of one name */
+	    BACKEND "acl purge { \"::1\"; } sub purge { } sub vcl_recv { "
+		    "if (client.ip ~ purge) { call purge; } }",
+	    "vcl 4.1; probe default { } backend default "
+	    "{ .host = \"a\"; }",
+	    /* subs that builtin.vcl has parts of can be extended */
+	    BACKEND "sub vcl_req_cookie { return; }",
+	    BACKEND "sub vcl_beresp_hitmiss { set beresp.ttl = 1s; }",
+	    RECV("std.syslog(priority=1, s=\"x\");"),
+	    RECV("set req.http.x = default;"),
+	    RECV("set req.http.x = storage.a;"),
+	    RESPONSE("set beresp.do_stream = !beresp.http.x;"),
+	    RESPONSE("set beresp.grace = 1h + 5m;"),
 	};
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
 		struct vcl_compile_result r = compile(programs[i]);
 
 		if (r.c == NULL || *r.diagnostics)
-			fprintf(stderr, "of: %s\n%s", programs[i],
-			    r.diagnostics);
+			fprintf(
+			    stderr, "of: %s\n%s", programs[i], r.diagnostics);
 		CU_ASSERT_PTR_NOT_NULL(r.c);
 		CU_ASSERT_STRING_EQUAL(r.diagnostics, "");
 		vcl_compile_result_free(&r);
@@ -183,126 +183,125 @@ test_refused(void)
 	static const struct {
 		const char *program, *message;
 	} cases[] = {
-		{"", "test.vcl:1:1: error: VCL version declaration missing"},
-		{"vcl 3.0;", "1:5: error: VCL 3.0 is not supported"},
-		{"vcl 4.1;", "error: No backends or directors found in VCL "
-			     "program, at least one is necessary."},
-		{RECV("if (req.ulr ~ \"x\") { }"),
-		    "4:20: error: unknown variable 'req.ulr'; did you mean "
-		    "'req.url'?\n"
-		    "  sub vcl_recv { if (req.ulr ~ \"x\") { } }\n"
-		    "                     ^^^^^^^\n"},
-		/* syntax */
-		{RECV("set req.url = \"a\""), "expected ';' after 'set'"},
-		{RECV("set req.url = ;"), "expected a value, found ';'"},
-		{RECV("set req.url \"a\";"), "expected '=', '+='"},
-		{RECV("if req.url { }"), "expected '(' after 'if'"},
-		{RECV("if (req.url) return (hash);"), "in braces"},
-		{RECV("if (req.url = \"a\") { }"), "written '=='"},
-		{RECV("if (1 == 1 == 1) { }"), "can't be chained"},
-		{RECV("else { }"), "'else' without an 'if'"},
-		{RECV("return hash;"), "'return (hash);'"},
-		{RECV("return (hsah);"), "did you mean 'hash'?"},
-		{RECV("return (synth);"), "'synth' takes arguments"},
-		{RECV("return (hash(1));"), "'hash' takes no arguments"},
-		{RECV("return (synth(99));"), "warning: a status has"},
-		{RECV("return (pass(1s));"), "warning: the duration has no"},
-		{RECV("return;"), "vcl_recv needs a verdict"},
-		{RECV("sett req.url = \"a\";"), "did you mean 'set'?"},
-		{RECV("error 404;"), "'error' is VCL 3"},
-		{RECV("purge;"), "'purge' is VCL 3"},
-		{RECV("C{ x }C"), "inline C is not supported"},
-		{RECV("set req.url = 'a';"), "double quotes"},
-		{BACKEND "sub vcl_recv {", "'}' is missing"},
-		{BACKEND "}", "'}' without a '{'"},
-		{BACKEND "sbu x { }", "did you mean 'sub'?"},
-		{BACKEND "director d { }", "'director' is VCL 3"},
-		{BACKEND "vcl 4.0;", "this file is VCL 4.1"},
-		/* names */
-		{BACKEND "sub vcl_rcv { }", "did you mean 'vcl_recv'?"},
-		{BACKEND "sub vcl_fetch { }", "it is vcl_backend_response"},
-		{BACKEND "sub a { } sub a { }", "already a sub 'a'"},
-		{BACKEND "backend b none;", "already the name of a backend"},
-		{BACKEND "acl b { }", "already the name of a backend"},
-		{RECV("call foo;"), "unknown sub 'foo'"},
-		{RECV("set req.backend_hint = foo;"), "unknown backend 'foo'"},
-		{RECV("nope();"), "unknown function 'nope'"},
-		{RECV("std.nope();"), "module 'std' has no 'nope'"},
-		{RECV("foo.bar();"), "unknown module or object 'foo'"},
-		{"vcl 4.1; backend b none; sub vcl_recv { std.log(\"a\"); }",
-		    "module 'std' is not imported"},
-		{BACKEND "import nope;", "there is no module 'nope'"},
-		{RECV("set req.http.a.b = \"x\";"), "req.http.\"a.b\""},
-		{RECV("set req.http.\"a b\" = \"x\";"), "name of a header"},
-		/* types */
-		{RESPONSE("set beresp.ttl = 5;"),
-		    "expected DURATION, found INT; give it a unit: 5s"},
-		{RESPONSE("set beresp.ttl = \"5s\";"), "std.duration()"},
-		{RESPONSE("if (beresp.ttl > 5) { }"),
-		    "can't compare DURATION with INT; give it a unit: 5s"},
-		{RESPONSE("if (beresp.status == \"200\") { }"),
-		    "can't compare INT with STRING"},
-		{RESPONSE("set beresp.ttl = 1s * 1s;"),
-		    "'*' is not possible between DURATION and DURATION"},
-		{RESPONSE("set beresp.uncacheable += true;"),
-		    "'+=' is not possible on BOOL"},
-		{RESPONSE("if (now) { }"), "expected BOOL, found TIME"},
-		{RESPONSE("set beresp.backend = b;"), "can't be set"},
-		{RECV("if (client.ip ~ \"x\") { }"), "matched with an acl"},
-		{RECV("if (client.ip == \"x\") { }"), "'x' is no address"},
-		{BACKEND "acl a { } sub vcl_recv { if (req.url ~ a) { } }",
-		    "std.ip() makes one"},
-		{RECV("if (req.url ~ \"a(b\") { }"),
-		    "in the regular expression: missing closing parenthesis"},
-		{RECV("set req.url = regsub(req.url, req.url, \"\");"),
-		    "must be a string constant"},
-		{RECV("set req.http.a = std.log(\"x\");"), "has no result"},
-		{RECV("std.log();"), "too few arguments"},
-		{RECV("std.tolower(\"a\", \"b\");"), "too many arguments"},
-		{RECV("std.random(lo=1, hj=2);"), "did you mean 'hi'?"},
-		{RECV("std.random(1, lo=2);"), "is given twice"},
-		{RECV("set req.http.a = req;"), "can't be made a STRING"},
-		/* who may do what */
-		{RECV("set beresp.ttl = 1s;"),
-		    "'beresp.ttl' can't be set in vcl_recv"},
-		{RECV("set req.esi = true;"), "only in VCL 4.0"},
-		{RECV("unset req.url;"), "'req.url' can't be unset"},
-		{RECV("set obj.ttl = 1s;"), "'obj.ttl' can't be set"},
-		{RECV("hash_data(\"x\");"), "'hash_data' can't be called"},
-		{RECV("return (deliver);"), "'return (deliver)' is not "
-					    "allowed in vcl_recv"},
-		{RECV("return (deliver);"),
-		    "allowed there: fail, hash, pass, pipe, purge, restart, "
-		    "synth, vcl"},
-		{RECV("new x = std.y();"), "no objects of type 'y'"},
-		{BACKEND "sub a { set beresp.ttl = 1s; } "
-			 "sub vcl_recv { call a; }",
-		    "note: 'a' is called from vcl_recv"},
-		{BACKEND "sub a { call c; } sub c { call a; }",
-		    "sub 'a' calls itself"},
-		{BACKEND "sub a { call a; }", "sub 'a' calls itself"},
-		/* declarations */
-		{"vcl 4.1; backend b { }", "has no address"},
-		{"vcl 4.1; backend b { .host = \"a\"; .path = \"/b\"; }",
-		    "not both"},
-		{"vcl 4.1; backend b { .path = \"b\"; }", "must be absolute"},
-		{"vcl 4.1; backend b { .hots = \"a\"; }",
-		    "did you mean 'host'?"},
-		{"vcl 4.1; backend b { .host = \"a\"; .host = \"b\"; }",
-		    "is given twice"},
-		{"vcl 4.1; backend b { .host = \"a\"; .probe = p; }",
-		    "unknown probe 'p'"},
-		{BACKEND "probe p { .window = 65; }", "from 1 to 64"},
-		{BACKEND "probe p { .threshold = 9; }", "must not be larger"},
-		{BACKEND "acl a { \"1.2.3.4\"/24; }", "beyond its mask"},
-		{BACKEND "acl a { \"1.2.3.0\"/33; }", "the address has 32"},
-		{BACKEND "acl a { \"::\"/129; }", "a mask of 129 bits"},
-		{BACKEND "acl a +nope { }", "expected a flag"},
-		{BACKEND "include \"./no/such\";", "can't include"},
-		/* warnings */
-		{BACKEND "sub a { }", "warning: sub 'a' is never called"},
-		{BACKEND "backend c none;", "backend 'c' is never used"},
-		{BACKEND "acl a { }", "acl 'a' is never used"},
+	    {"", "test.vcl:1:1: error: VCL version declaration missing"},
+	    {"vcl 3.0;", "1:5: error: VCL 3.0 is not supported"},
+	    {"vcl 4.1;", "error: No backends or directors found in VCL "
+			 "program, at least one is necessary."},
+	    {RECV("if (req.ulr ~ \"x\") { }"),
+		"4:20: error: unknown variable 'req.ulr'; did you mean "
+		"'req.url'?\n"
+		"  sub vcl_recv { if (req.ulr ~ \"x\") { } }\n"
+		"                     ^^^^^^^\n"},
+	    /* syntax */
+	    {RECV("set req.url = \"a\""), "expected ';' after 'set'"},
+	    {RECV("set req.url = ;"), "expected a value, found ';'"},
+	    {RECV("set req.url \"a\";"), "expected '=', '+='"},
+	    {RECV("if req.url { }"), "expected '(' after 'if'"},
+	    {RECV("if (req.url) return (hash);"), "in braces"},
+	    {RECV("if (req.url = \"a\") { }"), "written '=='"},
+	    {RECV("if (1 == 1 == 1) { }"), "can't be chained"},
+	    {RECV("else { }"), "'else' without an 'if'"},
+	    {RECV("return hash;"), "'return (hash);'"},
+	    {RECV("return (hsah);"), "did you mean 'hash'?"},
+	    {RECV("return (synth);"), "'synth' takes arguments"},
+	    {RECV("return (hash(1));"), "'hash' takes no arguments"},
+	    {RECV("return (synth(99));"), "warning: a status has"},
+	    {RECV("return (pass(1s));"), "warning: the duration has no"},
+	    {RECV("return;"), "vcl_recv needs a verdict"},
+	    {RECV("sett req.url = \"a\";"), "did you mean 'set'?"},
+	    {RECV("error 404;"), "'error' is VCL 3"},
+	    {RECV("purge;"), "'purge' is VCL 3"},
+	    {RECV("C{ x }C"), "inline C is not supported"},
+	    {RECV("set req.url = 'a';"), "double quotes"},
+	    {BACKEND "sub vcl_recv {", "'}' is missing"},
+	    {BACKEND "}", "'}' without a '{'"},
+	    {BACKEND "sbu x { }", "did you mean 'sub'?"},
+	    {BACKEND "director d { }", "'director' is VCL 3"},
+	    {BACKEND "vcl 4.0;", "this file is VCL 4.1"},
+	    /* names */
+	    {BACKEND "sub vcl_rcv { }", "did you mean 'vcl_recv'?"},
+	    {BACKEND "sub vcl_fetch { }", "it is vcl_backend_response"},
+	    {BACKEND "sub a { } sub a { }", "already a sub 'a'"},
+	    {BACKEND "backend b none;", "already the name of a backend"},
+	    {BACKEND "acl b { }", "already the name of a backend"},
+	    {RECV("call foo;"), "unknown sub 'foo'"},
+	    {RECV("set req.backend_hint = foo;"), "unknown backend 'foo'"},
+	    {RECV("nope();"), "unknown function 'nope'"},
+	    {RECV("std.nope();"), "module 'std' has no 'nope'"},
+	    {RECV("foo.bar();"), "unknown module or object 'foo'"},
+	    {"vcl 4.1; backend b none; sub vcl_recv { std.log(\"a\"); }",
+		"module 'std' is not imported"},
+	    {BACKEND "import nope;", "there is no module 'nope'"},
+	    {RECV("set req.http.a.b = \"x\";"), "req.http.\"a.b\""},
+	    {RECV("set req.http.\"a b\" = \"x\";"), "name of a header"},
+	    /* types */
+	    {RESPONSE("set beresp.ttl = 5;"),
+		"expected DURATION, found INT; give it a unit: 5s"},
+	    {RESPONSE("set beresp.ttl = \"5s\";"), "std.duration()"},
+	    {RESPONSE("if (beresp.ttl > 5) { }"),
+		"can't compare DURATION with INT; give it a unit: 5s"},
+	    {RESPONSE("if (beresp.status == \"200\") { }"),
+		"can't compare INT with STRING"},
+	    {RESPONSE("set beresp.ttl = 1s * 1s;"),
+		"'*' is not possible between DURATION and DURATION"},
+	    {RESPONSE("set beresp.uncacheable += true;"),
+		"'+=' is not possible on BOOL"},
+	    {RESPONSE("if (now) { }"), "expected BOOL, found TIME"},
+	    {RESPONSE("set beresp.backend = b;"), "can't be set"},
+	    {RECV("if (client.ip ~ \"x\") { }"), "matched with an acl"},
+	    {RECV("if (client.ip == \"x\") { }"), "'x' is no address"},
+	    {BACKEND "acl a { } sub vcl_recv { if (req.url ~ a) { } }",
+		"std.ip() makes one"},
+	    {RECV("if (req.url ~ \"a(b\") { }"),
+		"in the regular expression: missing closing parenthesis"},
+	    {RECV("set req.url = regsub(req.url, req.url, \"\");"),
+		"must be a string constant"},
+	    {RECV("set req.http.a = std.log(\"x\");"), "has no result"},
+	    {RECV("std.log();"), "too few arguments"},
+	    {RECV("std.tolower(\"a\", \"b\");"), "too many arguments"},
+	    {RECV("std.random(lo=1, hj=2);"), "did you mean 'hi'?"},
+	    {RECV("std.random(1, lo=2);"), "is given twice"},
+	    {RECV("set req.http.a = req;"), "can't be made a STRING"},
+	    /* who may do what */
+	    {RECV("set beresp.ttl = 1s;"),
+		"'beresp.ttl' can't be set in vcl_recv"},
+	    {RECV("set req.esi = true;"), "only in VCL 4.0"},
+	    {RECV("unset req.url;"), "'req.url' can't be unset"},
+	    {RECV("set obj.ttl = 1s;"), "'obj.ttl' can't be set"},
+	    {RECV("hash_data(\"x\");"), "'hash_data' can't be called"},
+	    {RECV("return (deliver);"), "'return (deliver)' is not "
+					"allowed in vcl_recv"},
+	    {RECV("return (deliver);"),
+		"allowed there: fail, hash, pass, pipe, purge, restart, "
+		"synth, vcl"},
+	    {RECV("new x = std.y();"), "no objects of type 'y'"},
+	    {BACKEND "sub a { set beresp.ttl = 1s; } "
+		     "sub vcl_recv { call a; }",
+		"note: 'a' is called from vcl_recv"},
+	    {BACKEND "sub a { call c; } sub c { call a; }",
+		"sub 'a' calls itself"},
+	    {BACKEND "sub a { call a; }", "sub 'a' calls itself"},
+	    /* declarations */
+	    {"vcl 4.1; backend b { }", "has no address"},
+	    {"vcl 4.1; backend b { .host = \"a\"; .path = \"/b\"; }",
+		"not both"},
+	    {"vcl 4.1; backend b { .path = \"b\"; }", "must be absolute"},
+	    {"vcl 4.1; backend b { .hots = \"a\"; }", "did you mean 'host'?"},
+	    {"vcl 4.1; backend b { .host = \"a\"; .host = \"b\"; }",
+		"is given twice"},
+	    {"vcl 4.1; backend b { .host = \"a\"; .probe = p; }",
+		"unknown probe 'p'"},
+	    {BACKEND "probe p { .window = 65; }", "from 1 to 64"},
+	    {BACKEND "probe p { .threshold = 9; }", "must not be larger"},
+	    {BACKEND "acl a { \"1.2.3.4\"/24; }", "beyond its mask"},
+	    {BACKEND "acl a { \"1.2.3.0\"/33; }", "the address has 32"},
+	    {BACKEND "acl a { \"::\"/129; }", "a mask of 129 bits"},
+	    {BACKEND "acl a +nope { }", "expected a flag"},
+	    {BACKEND "include \"./no/such\";", "can't include"},
+	    /* warnings */
+	    {BACKEND "sub a { }", "warning: sub 'a' is never called"},
+	    {BACKEND "backend c none;", "backend 'c' is never used"},
+	    {BACKEND "acl a { }", "acl 'a' is never used"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -310,10 +309,8 @@ test_refused(void)
 
 		if (!strstr(r.diagnostics, cases[i].message))
 			fprintf(stderr, "of: %s\nwanted: %s\n%s",
-			    cases[i].program, cases[i].message,
-			    r.diagnostics);
-		CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics,
-		    cases[i].message));
+			    cases[i].program, cases[i].message, r.diagnostics);
+		CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics, cases[i].message));
 		CU_ASSERT_EQUAL(r.c == NULL, r.error_n > 0);
 		vcl_compile_result_free(&r);
 	}
@@ -342,24 +339,22 @@ test_limits(void)
 		size_t n;
 		const char *after, *message; /* NULL: it is accepted */
 	} cases[] = {
-		{RECV_OPEN, "{", 1000, "", "nested deeper"},
-		{RECV_OPEN "if (", "(", 1000, "", "nested deeper"},
-		{RECV_OPEN "if (", "!", 1000, "", "nested deeper"},
-		{RECV_OPEN "set req.http.a = ", "-", 1000, "",
-		    "nested deeper"},
-		{RECV_OPEN "set req.http.a = \"\"", ".lower()", 1000, ";}",
-		    "nested deeper"},
-		{RECV_OPEN "set req.http.a = req.restarts", " * 2", 1000,
-		    ";}", "operators in one calculation"},
-		{RECV_OPEN, "nope;", 1000, "}", "too many errors"},
-		{RECV_OPEN "set req.http.a = \"x\"", " + req.url", 5000, ";}",
-		    NULL},
-		{RECV_OPEN "if (req.url", " && req.url", 5000, ") { } }",
-		    NULL},
-		{RECV_OPEN "if (req.url) { }",
-		    " elseif (req.url ~ \"x\") { }", 1000, "}", NULL},
-		{RECV_OPEN, "set req.url = \"x\";", 20000, "}", NULL},
-		{BACKEND "#", "x", 17 << 20, "", "16 MiB"},
+	    {RECV_OPEN, "{", 1000, "", "nested deeper"},
+	    {RECV_OPEN "if (", "(", 1000, "", "nested deeper"},
+	    {RECV_OPEN "if (", "!", 1000, "", "nested deeper"},
+	    {RECV_OPEN "set req.http.a = ", "-", 1000, "", "nested deeper"},
+	    {RECV_OPEN "set req.http.a = \"\"", ".lower()", 1000, ";}",
+		"nested deeper"},
+	    {RECV_OPEN "set req.http.a = req.restarts", " * 2", 1000, ";}",
+		"operators in one calculation"},
+	    {RECV_OPEN, "nope;", 1000, "}", "too many errors"},
+	    {RECV_OPEN "set req.http.a = \"x\"", " + req.url", 5000, ";}",
+		NULL},
+	    {RECV_OPEN "if (req.url", " && req.url", 5000, ") { } }", NULL},
+	    {RECV_OPEN "if (req.url) { }", " elseif (req.url ~ \"x\") { }",
+		1000, "}", NULL},
+	    {RECV_OPEN, "set req.url = \"x\";", 20000, "}", NULL},
+	    {BACKEND "#", "x", 17 << 20, "", "16 MiB"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -368,8 +363,8 @@ test_limits(void)
 		struct vcl_compile_result r = compile(text);
 
 		if (cases[i].message)
-			CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics,
-			    cases[i].message));
+			CU_ASSERT_PTR_NOT_NULL(
+			    strstr(r.diagnostics, cases[i].message));
 		CU_ASSERT_EQUAL(r.c != NULL, cases[i].message == NULL);
 		vcl_compile_result_free(&r);
 		free(text);
@@ -386,8 +381,8 @@ test_call_depth(void)
 	for (int depth = 20; depth <= 40; depth += 20) {
 		n = (size_t)sprintf(text, RECV("call s0;"));
 		for (int i = 0; i < depth; i++)
-			n += (size_t)sprintf(text + n,
-			    "sub s%d { call s%d; }\n", i, i + 1);
+			n += (size_t)sprintf(
+			    text + n, "sub s%d { call s%d; }\n", i, i + 1);
 		sprintf(text + n, "sub s%d { }", depth);
 		r = compile(text);
 		CU_ASSERT_EQUAL(r.c != NULL, depth == 20);
@@ -412,18 +407,18 @@ test_include(void)
 	static const struct {
 		const char *text, *message; /* NULL: accepted */
 	} cases[] = {
-		{BACKEND "include \"./a.vcl\";", NULL},
-		{BACKEND "include \"a.vcl\";", NULL},
-		{BACKEND "include +glob \"./d/*.vcl\";", NULL},
-		{BACKEND "sub vcl_recv { include \"./d/b.inc\"; }", NULL},
-		{BACKEND "include \"./loop.vcl\";", "includes itself"},
-		{BACKEND "include \"./none.vcl\";",
-		    "can't include './none.vcl': No such file"},
-		{BACKEND "include +glob \"./*.none\";", "no file matches"},
-		{BACKEND "include \"./d\";", "not a regular file"},
-		{BACKEND "include \"./bad.vcl\";", "included from"},
-		{"vcl 4.0; backend b none; include \"./new.vcl\";",
-		    "can't be included from VCL 4.0"},
+	    {BACKEND "include \"./a.vcl\";", NULL},
+	    {BACKEND "include \"a.vcl\";", NULL},
+	    {BACKEND "include +glob \"./d/*.vcl\";", NULL},
+	    {BACKEND "sub vcl_recv { include \"./d/b.inc\"; }", NULL},
+	    {BACKEND "include \"./loop.vcl\";", "includes itself"},
+	    {BACKEND "include \"./none.vcl\";",
+		"can't include './none.vcl': No such file"},
+	    {BACKEND "include +glob \"./*.none\";", "no file matches"},
+	    {BACKEND "include \"./d\";", "not a regular file"},
+	    {BACKEND "include \"./bad.vcl\";", "included from"},
+	    {"vcl 4.0; backend b none; include \"./new.vcl\";",
+		"can't be included from VCL 4.0"},
 	};
 	char dir[] = "/tmp/test_vcl_XXXXXX", cwd[4096];
 	struct vcl_compile_options options = {.vcl_path = "/nowhere:."};
@@ -442,14 +437,14 @@ test_include(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct vcl_compile_result r;
 
-		vcl_compile("main.vcl", str_from_z(cases[i].text), &options,
-		    &r);
+		vcl_compile(
+		    "main.vcl", str_from_z(cases[i].text), &options, &r);
 		if (cases[i].message == NULL && *r.diagnostics)
 			fprintf(stderr, "%s", r.diagnostics);
 		CU_ASSERT_EQUAL(r.c != NULL, cases[i].message == NULL);
 		if (cases[i].message)
-			CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics,
-			    cases[i].message));
+			CU_ASSERT_PTR_NOT_NULL(
+			    strstr(r.diagnostics, cases[i].message));
 		vcl_compile_result_free(&r);
 	}
 	unlink("a.vcl");
@@ -475,8 +470,7 @@ test_options(void)
 	CU_ASSERT_EQUAL(r.error_n, 1);
 	vcl_compile_result_free(&r);
 	options.no_files = true;
-	vcl_compile("x", STR(BACKEND "include \"/etc/passwd\";"), &options,
-	    &r);
+	vcl_compile("x", STR(BACKEND "include \"/etc/passwd\";"), &options, &r);
 	CU_ASSERT_PTR_NULL(r.c);
 	CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics, "not possible here"));
 	vcl_compile_result_free(&r);

@@ -22,8 +22,8 @@ begin(const char *text, size_t len, const struct vcc_source **source)
 	c->messages.mem = &c->mem;
 	if (setjmp(c->mem.full) != 0)
 		CU_FAIL_FATAL("no memory");
-	*source = vcc_source_new(c, "<test>", str_of(text, len),
-	    (struct vcc_span){0});
+	*source = vcc_source_new(
+	    c, "<test>", str_of(text, len), (struct vcc_span){0});
 	return c;
 }
 
@@ -52,67 +52,66 @@ test_kinds(void)
 		double d;
 		int64_t i;
 	} cases[] = {
-		{"", T_EOF, 0, 0},
-		{" \t\r\n# x\n// y\n/* z */", T_EOF, 0, 0},
-		{"req.http.X-Forwarded-For", T_ID, 0, 0},
-		{"req.http.\"x\"", T_ID, 0, 0},
-		{"0", T_INT, 0, 0},
-		{"9223372036854775807", T_INT, 9223372036854775807.0,
-		    INT64_MAX},
-		{"9223372036854775808", T_BAD, 0, 0},
-		{"1.5", T_REAL, 1.5, 0},
-		{"1ms", T_DURATION, 0.001, 0},
-		{"1.5s", T_DURATION, 1.5, 0},
-		{"2m", T_DURATION, 120, 0},
-		{"2h", T_DURATION, 7200, 0},
-		{"1d", T_DURATION, 86400, 0},
-		{"1w", T_DURATION, 604800, 0},
-		{"1y", T_DURATION, 31536000, 0},
-		{"5B", T_BYTES, 0, 5},
-		{"1.5KB", T_BYTES, 0, 1536},
-		{"2MB", T_BYTES, 0, 2 << 20},
-		{"1GB", T_BYTES, 0, 1 << 30},
-		{"1TB", T_BYTES, 0, INT64_C(1) << 40},
-		{"99999999999TB", T_BAD, 0, 0},
-		{"1kb", T_BAD, 0, 0},
-		{"1xyz", T_BAD, 0, 0},
-		{"\"a\"", T_STRING, 0, 0},
-		{"\"\"", T_STRING, 0, 0},
-		{"{\"a\"b\n\"}", T_STRING, 0, 0},
-		{"\"\"\"a\"b\n\"\"\"", T_STRING, 0, 0},
-		{"\"a", T_BAD, 0, 0},
-		{"\"a\nb\"", T_BAD, 0, 0},
-		{"{\"a", T_BAD, 0, 0},
-		{"\"\"\"a\"\"", T_BAD, 0, 0},
-		{"'a'", T_BAD, 0, 0},
-		{"/* a", T_EOF, 0, 0},
-		{"C{ x }C", T_BAD, 0, 0},
-		{"&&", T_AND, 0, 0},
-		{"||", T_OR, 0, 0},
-		{"&", T_BAD, 0, 0},
-		{"==", T_EQ, 0, 0},
-		{"!=", T_NE, 0, 0},
-		{"<=", T_LE, 0, 0},
-		{">=", T_GE, 0, 0},
-		{"!~", T_NOMATCH, 0, 0},
-		{"!", '!', 0, 0},
-		{"~", '~', 0, 0},
-		{"+=", T_ADD, 0, 0},
-		{"-=", T_SUB, 0, 0},
-		{"*=", T_MUL, 0, 0},
-		{"/=", T_DIV, 0, 0},
-		{"%", '%', 0, 0},
-		{":SGVsbG8=:", T_BLOB, 0, 0},
-		{"::", T_BLOB, 0, 0},
-		{":SGV", T_BAD, 0, 0},
-		{"$", T_BAD, 0, 0},
-		{"\303\251", T_BAD, 0, 0},
+	    {"", T_EOF, 0, 0},
+	    {" \t\r\n# x\n// y\n/* z */", T_EOF, 0, 0},
+	    {"req.http.X-Forwarded-For", T_ID, 0, 0},
+	    {"req.http.\"x\"", T_ID, 0, 0},
+	    {"0", T_INT, 0, 0},
+	    {"9223372036854775807", T_INT, 9223372036854775807.0, INT64_MAX},
+	    {"9223372036854775808", T_BAD, 0, 0},
+	    {"1.5", T_REAL, 1.5, 0},
+	    {"1ms", T_DURATION, 0.001, 0},
+	    {"1.5s", T_DURATION, 1.5, 0},
+	    {"2m", T_DURATION, 120, 0},
+	    {"2h", T_DURATION, 7200, 0},
+	    {"1d", T_DURATION, 86400, 0},
+	    {"1w", T_DURATION, 604800, 0},
+	    {"1y", T_DURATION, 31536000, 0},
+	    {"5B", T_BYTES, 0, 5},
+	    {"1.5KB", T_BYTES, 0, 1536},
+	    {"2MB", T_BYTES, 0, 2 << 20},
+	    {"1GB", T_BYTES, 0, 1 << 30},
+	    {"1TB", T_BYTES, 0, INT64_C(1) << 40},
+	    {"99999999999TB", T_BAD, 0, 0},
+	    {"1kb", T_BAD, 0, 0},
+	    {"1xyz", T_BAD, 0, 0},
+	    {"\"a\"", T_STRING, 0, 0},
+	    {"\"\"", T_STRING, 0, 0},
+	    {"{\"a\"b\n\"}", T_STRING, 0, 0},
+	    {"\"\"\"a\"b\n\"\"\"", T_STRING, 0, 0},
+	    {"\"a", T_BAD, 0, 0},
+	    {"\"a\nb\"", T_BAD, 0, 0},
+	    {"{\"a", T_BAD, 0, 0},
+	    {"\"\"\"a\"\"", T_BAD, 0, 0},
+	    {"'a'", T_BAD, 0, 0},
+	    {"/* a", T_EOF, 0, 0},
+	    {"C{ x }C", T_BAD, 0, 0},
+	    {"&&", T_AND, 0, 0},
+	    {"||", T_OR, 0, 0},
+	    {"&", T_BAD, 0, 0},
+	    {"==", T_EQ, 0, 0},
+	    {"!=", T_NE, 0, 0},
+	    {"<=", T_LE, 0, 0},
+	    {">=", T_GE, 0, 0},
+	    {"!~", T_NOMATCH, 0, 0},
+	    {"!", '!', 0, 0},
+	    {"~", '~', 0, 0},
+	    {"+=", T_ADD, 0, 0},
+	    {"-=", T_SUB, 0, 0},
+	    {"*=", T_MUL, 0, 0},
+	    {"/=", T_DIV, 0, 0},
+	    {"%", '%', 0, 0},
+	    {":SGVsbG8=:", T_BLOB, 0, 0},
+	    {"::", T_BLOB, 0, 0},
+	    {":SGV", T_BAD, 0, 0},
+	    {"$", T_BAD, 0, 0},
+	    {"\303\251", T_BAD, 0, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const struct vcc_source *source;
-		struct vcc *c = begin(cases[i].text, strlen(cases[i].text),
-		    &source);
+		struct vcc *c =
+		    begin(cases[i].text, strlen(cases[i].text), &source);
 		struct vcc_token t = first(c, source);
 
 		if (t.kind != cases[i].kind)
@@ -135,17 +134,17 @@ test_text(void)
 	static const struct {
 		const char *source, *text;
 	} cases[] = {
-		{"req.http.a-b.lower (", "req.http.a-b.lower"},
-		{"\"a\\d\"x", "a\\d"},
-		{"{\"say \"hi\"\n\"}", "say \"hi\"\n"},
-		{"\"\"\"{\"x\"}\"\"\"", "{\"x\"}"},
-		{":SGVsbG8=:", "Hello"},
+	    {"req.http.a-b.lower (", "req.http.a-b.lower"},
+	    {"\"a\\d\"x", "a\\d"},
+	    {"{\"say \"hi\"\n\"}", "say \"hi\"\n"},
+	    {"\"\"\"{\"x\"}\"\"\"", "{\"x\"}"},
+	    {":SGVsbG8=:", "Hello"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const struct vcc_source *source;
-		struct vcc *c = begin(cases[i].source,
-		    strlen(cases[i].source), &source);
+		struct vcc *c =
+		    begin(cases[i].source, strlen(cases[i].source), &source);
 		struct vcc_token t = first(c, source);
 
 		CU_ASSERT(str_eq(t.text, str_from_z(cases[i].text)));
@@ -186,8 +185,8 @@ read_literal(const char *p, char *out)
 		if (*p == 'n')
 			out[n++] = '\n';
 		else if (*p >= '0' && *p <= '7') {
-			out[n++] = (char)((p[0] - '0') * 64 +
-			    (p[1] - '0') * 8 + (p[2] - '0'));
+			out[n++] = (char)((p[0] - '0') * 64 + (p[1] - '0') * 8 +
+					  (p[2] - '0'));
 			p += 2;
 		} else
 			out[n++] = *p;
@@ -213,8 +212,8 @@ test_literal(void)
 	}
 	vcc_emit_literal(&b, str_of(all, n));
 	for (size_t i = 0; i < b.len; i++)
-		CU_ASSERT((b.p[i] >= ' ' && b.p[i] <= '~') ||
-		    b.p[i] == '\n' || b.p[i] == '\t');
+		CU_ASSERT((b.p[i] >= ' ' && b.p[i] <= '~') || b.p[i] == '\n' ||
+			  b.p[i] == '\t');
 	CU_ASSERT_EQUAL(read_literal(b.p, back), n);
 	CU_ASSERT(memcmp(all, back, n) == 0);
 	CU_ASSERT_PTR_NULL(strstr(b.p, "??"));
