@@ -151,3 +151,17 @@ sock_local(int fd, struct addr *out)
 	out->len = sizeof out->ss;
 	return getsockname(fd, &out->sa, &out->len);
 }
+
+void
+sock_sent(struct msghdr *m, size_t n)
+{
+	while (m->msg_iovlen > 0 && n >= m->msg_iov[0].iov_len) {
+		n -= m->msg_iov[0].iov_len;
+		m->msg_iov++;
+		m->msg_iovlen--;
+	}
+	if (m->msg_iovlen > 0) {
+		m->msg_iov[0].iov_base = (char *)m->msg_iov[0].iov_base + n;
+		m->msg_iov[0].iov_len -= n;
+	}
+}

@@ -60,5 +60,7 @@ int sock_connect_result(int fd);
 int sock_accept(int listen_fd, struct addr *peer);
 /* The address of our side of fd; 0 or -1 with errno. */
 int sock_local(int fd, struct addr *out);
+/* n bytes of m were sent: it begins behind them; none left: msg_iovlen 0. */
+void sock_sent(struct msghdr *m, size_t n);
 
 #endif

@@ -16,6 +16,8 @@
 #include "fetch.h"
 #include "fetch_body.h"
 #include "fetch_head.h"
+#include "fetch_impl.h"
+#include "fetch_object.h"
 #include "http_date.h"
 #include "index.h"
 #include "lookup.h"
@@ -45,139 +47,6 @@ struct fetching { /* what lives as long as the fiber */
 	bool again;     /* the second try after a stale connection */
 	bool early;     /* answered before it had read our body */
 };
-
-/* --- life ----------------------------------------------------------------- */
-
-struct fetch *
-fetch_ref(struct fetch *f)
-{
-	atomic_fetch_add_explicit(&f->ref, 1, memory_order_relaxed);
-	return f;
-}
-
-/* Request and fetch are on one core: the block goes back where it is from. */
-void
-fetch_unref(struct fetch **pp)
-{
-	struct fetch *f = *pp;
-
-	*pp = NULL;
-	if (f == NULL || atomic_fetch_sub(&f->ref, 1) != 1)
-		return;
-	object_unref(&f->obj);
-	object_unref(&f->stale);
-	vcl_ctx_end(&f->ctx);
-	if (f->program != NULL)
-		program_unref(&f->program);
-	arena_reset(&f->ws);
-	core_block_put(&f->core->backend_blocks, f);
-}
-
-static void
-fetch_state(struct fetch *f, enum fetch_state state)
-{
-	atomic_store(&f->state, state);
-	if (f->waiter != NULL)
-		fiber_wake(f->waiter);
-}
-
-void
-fetch_wait(struct fetch *f)
-{
-	f->waiter = fiber_self();
-	while (atomic_load(&f->state) == FETCH_RUNNING)
-		if (fiber_park("fetch", NSEC_NEVER) == FIBER_CANCELED) {
-			/* the fetch is cancelled too, and will say so */
-			fiber_yield();
-		}
-	f->waiter = NULL;
-}
-
-static void fetch_run(void *);
-
-struct fetch *
-fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
-{
-	struct core *c = req->core;
-	size_t log = params->vsl_buffer, ws = params->workspace_backend;
-	size_t head = params->http_resp_size;
-	size_t at = (sizeof(struct fetch) + 63) & ~(size_t)63;
-	struct fetch *f =
-	    core_block_get(&c->backend_blocks, at + log + head + ws);
-	char *p = (char *)f;
-
-	if (f == NULL)
-		goto fail;
-	memset(f, 0, sizeof *f);
-	f->ref = 2; /* the fiber's and the caller's */
-	f->core = c;
-	f->block = p + at + log;
-	f->block_len = head;
-	arena_init(&f->ws, p + at + log + ((head + 15) & ~(size_t)15),
-	    ws - 16);
-	f->xid = core_xid(c);
-	f->t_start = f->t_last = loop_wall(c->loop);
-	f->program = program_ref(req->program);
-	f->is_bgfetch = kind == FETCH_BACKGROUND;
-	f->is_pass = f->uncacheable = kind == FETCH_PASS;
-	f->is_hitpass = req->is_hitpass;
-	f->is_hitmiss = req->is_hitmiss;
-	f->do_stream = true;
-	f->connect_timeout = f->first_byte_timeout =
-	    f->between_bytes_timeout = -1;
-	f->backend = req->backend_hint;
-	f->storage = req->storage;
-	f->inval_seq = ban_position();
-	f->purges = purge_count();
-	log_txn_begin(&f->log, c->ring, LOG_KIND_FETCH, f->xid, req->xid,
-	    p + at, (uint32_t)log);
-	f->log.reason = kind == FETCH_PASS ? LOG_REASON_PASS :
-	    kind == FETCH_BACKGROUND ? LOG_REASON_BGFETCH : LOG_REASON_FETCH;
-	log_link(&req->log, LOG_KIND_FETCH, f->xid, f->log.reason);
-	log_timestamp(&f->log, "Start", f->t_start, f->t_start, f->t_start);
-	vcl_ctx_init(&f->ctx, &f->ws, &f->log, f->program);
-	f->ctx.fetch = f;
-	f->key.bytes = arena_strdup(&f->ws, req->key.bytes);
-	memcpy(f->key.hash, req->key.hash, sizeof f->key.hash);
-	if (!fetch_make_bereq(f, req, kind) ||
-	    (req->key.bytes.p != NULL && f->key.bytes.p == NULL)) {
-		log_put(&f->log, LOG_FETCH_ERROR, STR("workspace_backend full"));
-		COUNT_INC(ws_backend_overflow);
-		f->ref = 1;
-		log_txn_end(&f->log);
-		fetch_unref(&f);
-		goto fail;
-	}
-	if (stale != NULL)
-		f->stale = object_ref(stale);
-	f->peer = *req->peer;
-	f->local = *req->local;
-	f->listener_name = req->listener_name;
-	f->client_identity = arena_strdup(&f->ws, req->client_identity);
-	f->sess_xid = req->sess_xid;
-	if (kind != FETCH_BACKGROUND)
-		f->req = req;
-	f->busy = req->busy;
-	req->busy = NULL;
-	if (f->busy != NULL)
-		index_fetch_begins(f->busy, f);
-	COUNT_INC(s_fetch);
-	if (f->is_bgfetch)
-		COUNT_INC(s_bgfetch);
-	if (fiber_start(fetch_run, f, "fetch") != 0) {
-		index_fetch_ends(f);
-		if (f->busy != NULL)
-			index_release(&f->busy);
-		f->ref = 1;
-		log_txn_end(&f->log);
-		fetch_unref(&f);
-	}
-	return f;
-fail:
-	if (req->busy != NULL)
-		index_release(&req->busy);
-	return NULL;
-}
 
 static void
 event(struct fetch *f, const char *what)
@@ -512,64 +381,6 @@ step_retry(struct fetching *x)
 	return FS_FETCH;
 }
 
-/* --- the object -------------------------------------------------------------- */
-
-/* Tells the key's other requests not to wait: hit-for-miss, hit-for-pass. */
-static void
-put_marker(struct fetch *f, unsigned flag)
-{
-	struct http h = {.status = f->beresp.status, .version = 11,
-	    .reason = f->beresp.reason};
-	struct object *o;
-
-	if (f->busy == NULL || f->ttl - f->age <= 0)
-		return;
-	o = object_new(&h, STR_NULL);
-	if (o == NULL)
-		return;
-	o->flags = flag;
-	o->xid = f->xid;
-	o->t_origin = f->t_origin;
-	o->ttl = f->ttl;
-	o->inval_seq = f->inval_seq;
-	o->stevedore = stevedore_at(0);
-	body_finish(&o->body);
-	index_insert(f->busy, o);
-	object_unref(&o);
-}
-
-static struct stevedore *
-stevedore_of(const struct fetch *f)
-{
-	return f->storage != NULL ? (struct stevedore *)f->storage :
-	    stevedore_at(0);
-}
-
-/* Makes f->obj from beresp; false: no memory */
-static bool
-make_object(struct fetch *f)
-{
-	struct object *o = object_new(&f->beresp, f->vary);
-	struct str lm;
-
-	if (o == NULL)
-		return false;
-	o->xid = f->xid;
-	o->t_origin = f->t_origin;
-	o->ttl = f->ttl;
-	o->grace = f->grace;
-	o->keep = f->keep;
-	o->inval_seq = f->inval_seq;
-	o->stevedore = stevedore_of(f);
-	if (o->stevedore->store != NULL)
-		o->body.flat_max = params->sendfile_min;
-	lm = http_get(&f->beresp, FIELD_LAST_MODIFIED);
-	if (lm.p != NULL)
-		o->last_modified = http_date_parse(lm, f->t_origin);
-	f->obj = o;
-	return true;
-}
-
 static void
 body_counters(const struct fetch *f)
 {
@@ -589,88 +400,17 @@ body_counters(const struct fetch *f)
 	}
 }
 
-/* May the object be found by others? */
-static bool
-is_cacheable(const struct fetch *f)
-{
-	return !f->uncacheable && !f->is_pass && f->busy != NULL &&
-	    !f->purged && f->ttl - f->age + f->grace + f->keep > 0 &&
-	    !fetch_is_too_large(f, f->framing.body == H1_LENGTH ?
-	    f->framing.length : 0);
-}
-
-/* From here on the request can deliver, and others find the object. */
-static void
-publish(struct fetch *f, bool cacheable)
-{
-	if (cacheable)
-		index_insert(f->busy, f->obj);
-	else if (f->busy != NULL && f->uncacheable)
-		put_marker(f, f->make_hitpass ? OBJ_HITPASS : OBJ_HITMISS);
-	if (f->req != NULL && !f->req->reading) {
-		body_reader_begin(&f->obj->body, &f->req->reader);
-		f->req->reading = true;
-	}
-	if (f->busy != NULL)
-		index_release(&f->busy);
-	f->req = NULL;
-	fetch_state(f, FETCH_READY);
-}
-
-/* The stored body goes on under the new head. */
 static enum fetch_step
 body_of_stale(struct fetch *f)
 {
-	bool cacheable = is_cacheable(f);
-	uint64_t seq = f->stale->store_seq;
-	struct store_meta m;
-	size_t size;
-	char *head;
+	bool cacheable = fetch_is_cacheable(f);
 
-	if (body_share(&f->obj->body, &f->stale->body) != 0)
+	if (fetch_object_reuse_body(f, cacheable) != 0)
 		return fail_with(f, "the stored body is gone");
-	if (!cacheable)
-		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
-	if (cacheable && seq != 0 && f->stale->stevedore == f->obj->stevedore &&
-	    str_eq(f->stale->vary, f->obj->vary)) {
-		/* on disk only the head changes */
-		size = object_head_size(f->obj);
-		head = malloc(size);
-		if (head != NULL) {
-			object_head_write(f->obj, head);
-			f->obj->store_seq = seq;
-			object_store_meta(f->obj, &f->key, &m,
-			    str_of(head, size));
-			purge_gate_enter();
-			if (!f->purged)
-				store_refresh(f->obj->stevedore->store, seq,
-				    &m);
-			purge_gate_leave();
-			free(head);
-		}
-		publish(f, cacheable);
-		return FS_DONE;
-	}
-	publish(f, cacheable);
-	if (cacheable && f->obj->body.flat != NULL)
+	fetch_publish(f, cacheable);
+	if (cacheable && f->obj->store_seq == 0 && f->obj->body.flat != NULL)
 		fetch_store(f);
 	return FS_DONE;
-}
-
-/*
- * A fetch without a claim (hit-for-miss, hash_ignore_busy) whose answer is
- * cacheable after all takes one now, unless another has it.
- */
-static void
-late_claim(struct fetch *f)
-{
-	if (f->busy != NULL || f->is_pass || f->key.bytes.p == NULL ||
-	    index_claim(&f->key, &f->busy) != CLAIM_GRANTED)
-		return;
-	index_fetch_begins(f->busy, f);
-	/* of a purge in the meantime we were not told */
-	if (purge_count() != f->purges)
-		f->purged = true;
 }
 
 static enum fetch_step
@@ -691,15 +431,15 @@ step_body(struct fetching *x)
 		f->vary = STR_NULL;
 		break;
 	}
-	if (!make_object(f)) {
+	if (!fetch_object_make(f)) {
 		conn_done(x, false);
 		f->error = "out of memory";
 		return FS_FAIL;
 	}
 	if (f->was_304)
 		return body_of_stale(f);
-	late_claim(f);
-	cacheable = is_cacheable(f);
+	fetch_late_claim(f);
+	cacheable = fetch_is_cacheable(f);
 	if (!cacheable)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
 	if (f->framing.body == H1_LENGTH)
@@ -719,7 +459,7 @@ step_body(struct fetching *x)
 	    cacheable ? f->obj->stevedore->name : "-");
 	/* a window can't be filled before somebody reads */
 	if (f->do_stream || f->obj->body.windowed)
-		publish(f, cacheable);
+		fetch_publish(f, cacheable);
 	e = fetch_body(f, &x->up);
 	if (e != UP_OK) {
 		f->error = upstream_error_text(&x->up, e);
@@ -734,7 +474,7 @@ step_body(struct fetching *x)
 	    f->framing.body != H1_UNTIL_CLOSE && x->up.have == x->up.at &&
 	    !x->early);
 	if (atomic_load(&f->state) == FETCH_RUNNING)
-		publish(f, cacheable);
+		fetch_publish(f, cacheable);
 	return FS_DONE;
 }
 
@@ -789,18 +529,18 @@ step_error(struct fetching *x)
 		return FS_FAIL;
 	}
 	http_unset(h, FIELD_CONTENT_LENGTH);
-	if (!make_object(f))
+	if (!fetch_object_make(f))
 		return FS_FAIL;
 	atomic_fetch_or(&f->obj->flags, OBJ_SYNTH);
 	f->framing.body = H1_LENGTH;
 	f->framing.length = f->ctx.body.len;
-	cacheable = is_cacheable(f) && !f->is_bgfetch;
+	cacheable = fetch_is_cacheable(f) && !f->is_bgfetch;
 	if (!cacheable)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
 	f->obj->body.expected = (int64_t)f->ctx.body.len;
 	if (body_set(&f->obj->body, f->ctx.body.p, f->ctx.body.len) != 0)
 		return FS_FAIL;
-	publish(f, cacheable);
+	fetch_publish(f, cacheable);
 	return FS_DONE;
 }
 
@@ -817,11 +557,11 @@ step_fail(struct fetching *x)
 		index_release(&f->busy);
 	object_unref(&f->obj);
 	f->req = NULL;
-	fetch_state(f, FETCH_FAILED);
+	fetch_set_state(f, FETCH_FAILED);
 	return FS_DONE;
 }
 
-static void
+void
 fetch_run(void *arg)
 {
 	static enum fetch_step (*const steps[])(struct fetching *) = {

@@ -36,11 +36,6 @@ send_all(struct upstream *u, struct iovec *v, unsigned n)
 	while (m.msg_iovlen > 0) {
 		ssize_t k;
 
-		if (m.msg_iov[0].iov_len == 0) {
-			m.msg_iov++;
-			m.msg_iovlen--;
-			continue;
-		}
 		k = sendmsg(u->conn->src.fd, &m, MSG_NOSIGNAL);
 		if (k < 0) {
 			enum upstream_error e;
@@ -55,17 +50,7 @@ send_all(struct upstream *u, struct iovec *v, unsigned n)
 				return e;
 			continue;
 		}
-		while (m.msg_iovlen > 0 &&
-		    (size_t)k >= m.msg_iov[0].iov_len) {
-			k -= (ssize_t)m.msg_iov[0].iov_len;
-			m.msg_iov++;
-			m.msg_iovlen--;
-		}
-		if (m.msg_iovlen > 0) {
-			m.msg_iov[0].iov_base =
-			    (char *)m.msg_iov[0].iov_base + k;
-			m.msg_iov[0].iov_len -= (size_t)k;
-		}
+		sock_sent(&m, (size_t)k);
 	}
 	return UP_OK;
 }

@@ -268,17 +268,7 @@ send_iov(struct stream_block *b, struct iovec *v, unsigned n, bool more)
 				return -1;
 			continue;
 		}
-		while (m.msg_iovlen > 0 &&
-		    (size_t)k >= m.msg_iov[0].iov_len) {
-			k -= (ssize_t)m.msg_iov[0].iov_len;
-			m.msg_iov++;
-			m.msg_iovlen--;
-		}
-		if (m.msg_iovlen > 0) {
-			m.msg_iov[0].iov_base =
-			    (char *)m.msg_iov[0].iov_base + k;
-			m.msg_iov[0].iov_len -= (size_t)k;
-		}
+		sock_sent(&m, (size_t)k);
 	}
 	return 0;
 }

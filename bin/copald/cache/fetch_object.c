@@ -1,0 +1,147 @@
+/*
+ * fetch_object.c - the object that a fetch makes: whether it may be kept, and
+ * how others come to find it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ban.h"
+#include "core.h"
+#include "fetch_body.h"
+#include "fetch_impl.h"
+#include "fetch_object.h"
+#include "http_date.h"
+#include "index.h"
+#include "lookup.h"
+#include "params.h"
+#include "stevedore.h"
+
+/* Tells the key's other requests not to wait: hit-for-miss, hit-for-pass. */
+static void
+put_marker(struct fetch *f, unsigned flag)
+{
+	struct http h = {.status = f->beresp.status, .version = 11,
+	    .reason = f->beresp.reason};
+	struct object *o;
+
+	if (f->busy == NULL || f->ttl - f->age <= 0)
+		return;
+	o = object_new(&h, STR_NULL);
+	if (o == NULL)
+		return;
+	o->flags = flag;
+	o->xid = f->xid;
+	o->t_origin = f->t_origin;
+	o->ttl = f->ttl;
+	o->inval_seq = f->inval_seq;
+	o->stevedore = stevedore_at(0);
+	body_finish(&o->body);
+	index_insert(f->busy, o);
+	object_unref(&o);
+}
+
+static struct stevedore *
+stevedore_of(const struct fetch *f)
+{
+	return f->storage != NULL ? (struct stevedore *)f->storage :
+	    stevedore_at(0);
+}
+
+bool
+fetch_object_make(struct fetch *f)
+{
+	struct object *o = object_new(&f->beresp, f->vary);
+	struct str lm;
+
+	if (o == NULL)
+		return false;
+	o->xid = f->xid;
+	o->t_origin = f->t_origin;
+	o->ttl = f->ttl;
+	o->grace = f->grace;
+	o->keep = f->keep;
+	o->inval_seq = f->inval_seq;
+	o->stevedore = stevedore_of(f);
+	if (o->stevedore->store != NULL)
+		o->body.flat_max = params->sendfile_min;
+	lm = http_get(&f->beresp, FIELD_LAST_MODIFIED);
+	if (lm.p != NULL)
+		o->last_modified = http_date_parse(lm, f->t_origin);
+	f->obj = o;
+	return true;
+}
+
+bool
+fetch_is_cacheable(const struct fetch *f)
+{
+	return !f->uncacheable && !f->is_pass && f->busy != NULL &&
+	    !f->purged && f->ttl - f->age + f->grace + f->keep > 0 &&
+	    !fetch_is_too_large(f, f->framing.body == H1_LENGTH ?
+	    f->framing.length : 0);
+}
+
+void
+fetch_publish(struct fetch *f, bool cacheable)
+{
+	if (cacheable)
+		index_insert(f->busy, f->obj);
+	else if (f->busy != NULL && f->uncacheable)
+		put_marker(f, f->make_hitpass ? OBJ_HITPASS : OBJ_HITMISS);
+	if (f->req != NULL && !f->req->reading) {
+		body_reader_begin(&f->obj->body, &f->req->reader);
+		f->req->reading = true;
+	}
+	if (f->busy != NULL)
+		index_release(&f->busy);
+	f->req = NULL;
+	fetch_set_state(f, FETCH_READY);
+}
+
+/* The stored body goes on under the new head; on disk only the head changes. */
+int
+fetch_object_reuse_body(struct fetch *f, bool cacheable)
+{
+	uint64_t seq = f->stale->store_seq;
+	struct store_meta m;
+	size_t size;
+	char *head;
+
+	if (body_share(&f->obj->body, &f->stale->body) != 0)
+		return -1;
+	if (!cacheable)
+		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
+	if (!cacheable || seq == 0 ||
+	    f->stale->stevedore != f->obj->stevedore ||
+	    !str_eq(f->stale->vary, f->obj->vary))
+		return 0;
+	size = object_head_size(f->obj);
+	head = malloc(size);
+	if (head == NULL)
+		return 0;
+	object_head_write(f->obj, head);
+	f->obj->store_seq = seq;
+	object_store_meta(f->obj, &f->key, &m, str_of(head, size));
+	purge_gate_enter();
+	if (!f->purged)
+		store_refresh(f->obj->stevedore->store, seq, &m);
+	purge_gate_leave();
+	free(head);
+	return 0;
+}
+
+/*
+ * A fetch without a claim (hit-for-miss, hash_ignore_busy) whose answer is
+ * cacheable after all takes one now, unless another has it.
+ */
+void
+fetch_late_claim(struct fetch *f)
+{
+	if (f->busy != NULL || f->is_pass || f->key.bytes.p == NULL ||
+	    index_claim(&f->key, &f->busy) != CLAIM_GRANTED)
+		return;
+	index_fetch_begins(f->busy, f);
+	/* of a purge in the meantime we were not told */
+	if (purge_count() != f->purges)
+		f->purged = true;
+}
+

@@ -1,0 +1,143 @@
+/*
+ * fetch_start.c - the beginning and the end of a fetch, and waiting for it.
+ */
+#include <string.h>
+
+#include "ban.h"
+#include "core.h"
+#include "counters.h"
+#include "fetch_head.h"
+#include "fetch_impl.h"
+#include "index.h"
+#include "params.h"
+#include "program.h"
+
+struct fetch *
+fetch_ref(struct fetch *f)
+{
+	atomic_fetch_add_explicit(&f->ref, 1, memory_order_relaxed);
+	return f;
+}
+
+/* Request and fetch are on one core: the block goes back where it is from. */
+void
+fetch_unref(struct fetch **pp)
+{
+	struct fetch *f = *pp;
+
+	*pp = NULL;
+	if (f == NULL || atomic_fetch_sub(&f->ref, 1) != 1)
+		return;
+	object_unref(&f->obj);
+	object_unref(&f->stale);
+	vcl_ctx_end(&f->ctx);
+	if (f->program != NULL)
+		program_unref(&f->program);
+	arena_reset(&f->ws);
+	core_block_put(&f->core->backend_blocks, f);
+}
+
+void
+fetch_set_state(struct fetch *f, enum fetch_state state)
+{
+	atomic_store(&f->state, state);
+	if (f->waiter != NULL)
+		fiber_wake(f->waiter);
+}
+
+void
+fetch_wait(struct fetch *f)
+{
+	f->waiter = fiber_self();
+	while (atomic_load(&f->state) == FETCH_RUNNING)
+		if (fiber_park("fetch", NSEC_NEVER) == FIBER_CANCELED) {
+			/* the fetch is cancelled too, and will say so */
+			fiber_yield();
+		}
+	f->waiter = NULL;
+}
+
+struct fetch *
+fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
+{
+	struct core *c = req->core;
+	size_t log = params->vsl_buffer, ws = params->workspace_backend;
+	size_t head = params->http_resp_size;
+	size_t at = (sizeof(struct fetch) + 63) & ~(size_t)63;
+	struct fetch *f =
+	    core_block_get(&c->backend_blocks, at + log + head + ws);
+	char *p = (char *)f;
+
+	if (f == NULL)
+		goto fail;
+	memset(f, 0, sizeof *f);
+	f->ref = 2; /* the fiber's and the caller's */
+	f->core = c;
+	f->block = p + at + log;
+	f->block_len = head;
+	arena_init(&f->ws, p + at + log + ((head + 15) & ~(size_t)15),
+	    ws - 16);
+	f->xid = core_xid(c);
+	f->t_start = f->t_last = loop_wall(c->loop);
+	f->program = program_ref(req->program);
+	f->is_bgfetch = kind == FETCH_BACKGROUND;
+	f->is_pass = f->uncacheable = kind == FETCH_PASS;
+	f->is_hitpass = req->is_hitpass;
+	f->is_hitmiss = req->is_hitmiss;
+	f->do_stream = true;
+	f->connect_timeout = f->first_byte_timeout =
+	    f->between_bytes_timeout = -1;
+	f->backend = req->backend_hint;
+	f->storage = req->storage;
+	f->inval_seq = ban_position();
+	f->purges = purge_count();
+	log_txn_begin(&f->log, c->ring, LOG_KIND_FETCH, f->xid, req->xid,
+	    p + at, (uint32_t)log);
+	f->log.reason = kind == FETCH_PASS ? LOG_REASON_PASS :
+	    kind == FETCH_BACKGROUND ? LOG_REASON_BGFETCH : LOG_REASON_FETCH;
+	log_link(&req->log, LOG_KIND_FETCH, f->xid, f->log.reason);
+	log_timestamp(&f->log, "Start", f->t_start, f->t_start, f->t_start);
+	vcl_ctx_init(&f->ctx, &f->ws, &f->log, f->program);
+	f->ctx.fetch = f;
+	f->key.bytes = arena_strdup(&f->ws, req->key.bytes);
+	memcpy(f->key.hash, req->key.hash, sizeof f->key.hash);
+	if (!fetch_make_bereq(f, req, kind) ||
+	    (req->key.bytes.p != NULL && f->key.bytes.p == NULL)) {
+		log_put(&f->log, LOG_FETCH_ERROR, STR("workspace_backend full"));
+		COUNT_INC(ws_backend_overflow);
+		f->ref = 1;
+		log_txn_end(&f->log);
+		fetch_unref(&f);
+		goto fail;
+	}
+	if (stale != NULL)
+		f->stale = object_ref(stale);
+	f->peer = *req->peer;
+	f->local = *req->local;
+	f->listener_name = req->listener_name;
+	f->client_identity = arena_strdup(&f->ws, req->client_identity);
+	f->sess_xid = req->sess_xid;
+	if (kind != FETCH_BACKGROUND)
+		f->req = req;
+	f->busy = req->busy;
+	req->busy = NULL;
+	if (f->busy != NULL)
+		index_fetch_begins(f->busy, f);
+	COUNT_INC(s_fetch);
+	if (f->is_bgfetch)
+		COUNT_INC(s_bgfetch);
+	if (fiber_start(fetch_run, f, "fetch") != 0) {
+		index_fetch_ends(f);
+		if (f->busy != NULL)
+			index_release(&f->busy);
+		f->ref = 1;
+		log_txn_end(&f->log);
+		fetch_unref(&f);
+	}
+	return f;
+fail:
+	if (req->busy != NULL)
+		index_release(&req->busy);
+	return NULL;
+}
+
