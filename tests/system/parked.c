@@ -10,7 +10,11 @@
 #include "loop.h"
 
 /* not optimized away, and told apart from its caller by gdb */
+#ifdef __clang__
+#define KEPT __attribute__((noinline))
+#else
 #define KEPT __attribute__((noinline, noclone))
+#endif
 
 static volatile int kept;
 
