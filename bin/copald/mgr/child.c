@@ -50,6 +50,7 @@ static struct watch cli_watch = {.fd = -1, .events = 0};
 static struct watch said_watch = {.fd = -1, .events = POLLIN};
 static char said[LINE_MAX_LEN];
 static size_t said_len;
+static bool has_run; /* since it was started */
 static nsec_t started_at, ping_at;
 static nsec_t restart_at = NSEC_NEVER; /* while STOPPED: when to try again */
 static nsec_t pause_for;
@@ -334,10 +335,10 @@ has_died(int status)
 	enum state was = state;
 	nsec_t now = clock_mono();
 
-	if (was == STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		mgr_say(LOG_INFO, "Worker (%d) has stopped", (int)pid);
-	else
+	if (was != STOPPING || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		keep_panic(status);
+	else if (has_run)
+		mgr_say(LOG_INFO, "Worker (%d) has stopped", (int)pid);
 	let_go();
 	state = STOPPED;
 	if (was != RUNNING || !params->auto_restart)
@@ -509,10 +510,12 @@ child_start(struct cli_answer *out)
 	if (!prepare(out) || !fork_worker(out))
 		return false;
 	state = STARTING;
+	has_run = false;
 	started_at = clock_mono();
 	cli_answer_init(&a);
 	if (vclprog_push(&a) && child_ask_words(&a, "start", NULL) == CLI_OK) {
 		state = RUNNING;
+		has_run = true;
 		mgr_say(LOG_INFO, "Worker (%d) is running", (int)pid);
 		cli_answer_free(&a);
 		return true;

@@ -43,8 +43,8 @@
 #endif
 
 enum {
-	EXIT_CONFIG = 2, /* a flag, a file, an address, the VCL */
-	EXIT_START = 1,  /* the worker did not start */
+	EXIT_CONFIG = 2, /* a flag, a file, an address, the VCL, a store */
+	EXIT_START = 1,  /* the worker died when it started */
 	METRICS_AGAIN_S = 1,
 };
 
@@ -490,10 +490,16 @@ start_worker(void)
 
 	cli_answer_init(&a);
 	if (child_pid() == 0 && !child_start(&a)) {
+		/* the heading and the first reason make one line */
+		char *nl = a.p != NULL ? strchr(a.p, '\n') : NULL;
+
+		if (nl != NULL && nl[1] != '\0')
+			*nl = ' ';
 		mgr_say_lines(LOG_ERR, "", a.p);
 		listener_remove(&config);
 		state_close();
-		exit(EXIT_START);
+		/* it ended in good order, and told why: a store that can't be used */
+		exit(child_panic() == NULL ? EXIT_CONFIG : EXIT_START);
 	}
 	cli_answer_free(&a);
 }
