@@ -253,7 +253,7 @@ block_get(struct conn *conn)
 	if (b == NULL)
 		return NULL;
 	b->conn = conn;
-	b->scan.seen = 0;
+	b->scan = (struct h1_scan){0};
 	p = (char *)b + ((sizeof *b + 15) & ~(size_t)15);
 	arena_init(&b->fields, p, fields);
 	p += (fields + 15) & ~(size_t)15;
@@ -482,7 +482,7 @@ conn_next(struct conn *conn)
 	conn->have -= b->end;
 	if (conn->have > 0) {
 		memmove(b->buf, b->buf + b->end, conn->have);
-		b->scan.seen = 0;
+		b->scan = (struct h1_scan){0};
 		conn_head_begins(conn);
 		next = conn_look(conn);
 	} else {
