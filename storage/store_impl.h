@@ -112,6 +112,8 @@ struct queue {
 	pthread_cond_t cond;
 	struct op_list list;
 	bool asleep, stop;
+	size_t list_bytes; /* cost of list */
+	bool napping; /* asleep for a moment: woken by what can't wait */
 	atomic_size_t bytes; /* queued, and held by the batch */
 };
 
