@@ -243,6 +243,25 @@ read_by_all(const struct body *b)
 	return least;
 }
 
+/* lock held: pieces that are full and read; the last is being filled */
+static void
+forget_read(struct body *b)
+{
+	uint64_t upto = read_by_all(b);
+
+	for (uint32_t i = b->forgotten; i + 1 < b->piece_n; i++) {
+		struct piece *p = &b->piece[i];
+
+		if (p->at + p->len > upto)
+			break;
+		if (p->buf != NULL)
+			b->memory -= p->buf->cap;
+		p->dropped = true;
+		buf_unref(&p->buf);
+		b->forgotten = i + 1;
+	}
+}
+
 enum fiber_wake
 body_wait_window(struct body *b, uint64_t window, nsec_t deadline)
 {
@@ -254,7 +273,9 @@ body_wait_window(struct body *b, uint64_t window, nsec_t deadline)
 			r = FIBER_CANCELED;
 			break;
 		}
-		if (b->len - read_by_all(b) <= window)
+		/* a reader of a range may be ahead */
+		forget_read(b);
+		if (b->len <= read_by_all(b) + window)
 			break;
 		r = body_park(b, "client to read on", deadline);
 	}
@@ -335,6 +356,20 @@ body_set_extents(struct body *b, const struct extent *e, unsigned n)
 	return 0;
 }
 
+void
+body_first_is_right(struct body *b, struct buf *buf)
+{
+	pthread_mutex_lock(&b->lock);
+	b->piece[0].resident = true;
+	b->piece[0].resident_at = clock_mono();
+	b->piece[0].buf = buf;
+	if (buf != NULL) {
+		b->memory += buf->cap;
+		atomic_store(&b->flat, buf);
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
 int
 body_share(struct body *to, struct body *from)
 {
@@ -406,25 +441,10 @@ body_reader_end(struct body *b, struct body_reader *r)
 void
 body_reader_at(struct body *b, struct body_reader *r, uint64_t at)
 {
-	uint64_t upto;
-
 	pthread_mutex_lock(&b->lock);
 	r->at = at;
 	if (b->windowed) {
-		upto = read_by_all(b);
-		/* pieces that are full and read; the last is being filled */
-		for (uint32_t i = 0; i + 1 < b->piece_n; i++) {
-			struct piece *p = &b->piece[i];
-
-			if (p->at + p->len > upto)
-				break;
-			if (p->dropped)
-				continue;
-			if (p->buf != NULL)
-				b->memory -= p->buf->cap;
-			p->dropped = true;
-			buf_unref(&p->buf);
-		}
+		forget_read(b);
 		body_wake(b);
 	}
 	pthread_mutex_unlock(&b->lock);
@@ -533,7 +553,9 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 	struct buf *flat =
 	    atomic_load_explicit(&b->flat, memory_order_acquire);
 	enum body_get r = BODY_GET_OK;
+	bool is_bad = false;
 	uint64_t loaded = 0;
+	struct object *o;
 	struct piece *p;
 
 	memset(v, 0, sizeof *v);
@@ -556,6 +578,7 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 		uint32_t i = (uint32_t)(p - b->piece);
 
 		r = piece_load(b, stv, i, in_memory, &loaded);
+		is_bad = r != BODY_GET_OK;
 		p = &b->piece[i];
 	}
 	if (r == BODY_GET_OK) {
@@ -569,9 +592,12 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 		}
 	}
 	pthread_mutex_unlock(&b->lock);
-	if (loaded > 0) /* every body is an object's */
-		stevedore_charge(stv, (struct object *)((char *)b -
-		    offsetof(struct object, body)), (int64_t)loaded);
+	/* every body is an object's */
+	o = (struct object *)((char *)b - offsetof(struct object, body));
+	if (loaded > 0)
+		stevedore_charge(stv, o, (int64_t)loaded);
+	if (is_bad) /* the next client gets it from the origin */
+		stevedore_drop(stv, o);
 	return r;
 }
 

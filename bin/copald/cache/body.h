@@ -65,6 +65,7 @@ struct body {
 	struct piece *piece;
 	uint32_t piece_n, piece_cap;
 	bool windowed;
+	uint32_t forgotten;    /* windowed: pieces dropped so far */
 	struct body_reader *readers;
 	struct body_waiter *waiters;
 	uint64_t memory;       /* bytes of buffers held */
@@ -98,6 +99,11 @@ uint64_t body_piece_stored(struct body *, uint32_t i, const struct extent *);
 int body_set(struct body *, const void *bytes, size_t len);
 /* A complete body of extents; takes over the references. */
 int body_set_extents(struct body *, const struct extent *, unsigned n);
+/*
+ * The first extent's bytes were just found to be right; buf, which is taken
+ * over, has them if they are the whole of a small body, else it is NULL.
+ */
+void body_first_is_right(struct body *, struct buf *buf);
 
 /* A complete body with the bytes of another complete one, which it shares. */
 int body_share(struct body *to, struct body *from);

@@ -97,10 +97,7 @@ find(const struct request *req, const struct key *key, struct found *f)
 		if (!object_is_usable(req, o))
 			continue;
 		if (ban_hits(o, req)) {
-			uint64_t seq = o->store_seq;
-
-			if (index_remove(o) && seq != 0)
-				store_drop(o->stevedore->store, seq);
+			stevedore_drop(o->stevedore, o);
 			continue;
 		}
 		left = ttl_left(req, o);
@@ -138,6 +135,7 @@ struct load {
 	const struct request *req;
 	struct stevedore *stv;
 	struct store_object *found;
+	struct buf *whole; /* a small body, read and right */
 	int result;
 };
 
@@ -153,6 +151,24 @@ load_match(void *priv, const struct store_meta *m)
 	    vary_matches(m->vary, &req->http));
 }
 
+/*
+ * Its first bytes, which are wanted next.  If they are wrong the origin is
+ * still there to ask: later, the response would have to be cut short.
+ */
+static bool
+load_first(struct load *l)
+{
+	const struct extent *e = &l->found->extent[0];
+	struct store *st = l->stv->store;
+
+	if (l->found->extent_n == 0)
+		return true;
+	if (l->found->extent_n > 1 || e->len > params->sendfile_min)
+		return extent_verify(st, e) == 0;
+	l->whole = buf_new(e->len);
+	return l->whole == NULL || extent_read(st, e, l->whole->data) == 0;
+}
+
 static void
 load_run(void *arg)
 {
@@ -160,16 +176,25 @@ load_run(void *arg)
 
 	l->result = store_lookup(l->stv->store, l->req->key.hash, load_match,
 	    l, &l->found);
+	if (l->result != 1 || load_first(l))
+		return;
+	store_drop(l->stv->store, l->found->seq);
+	buf_unref(&l->whole);
+	store_object_free(&l->found);
+	l->result = 0;
 }
 
 static struct object *
-object_from_store(struct stevedore *stv, struct store_object *so)
+object_from_store(struct stevedore *stv, struct store_object *so,
+    struct buf *whole)
 {
 	struct object *o = object_from_bytes(so->meta.head, so->meta.vary);
 	int r;
 
-	if (o == NULL)
+	if (o == NULL) {
+		buf_unref(&whole);
 		return NULL;
+	}
 	o->t_origin = so->meta.t_origin;
 	o->ttl = so->meta.ttl;
 	o->grace = so->meta.grace;
@@ -185,8 +210,12 @@ object_from_store(struct stevedore *stv, struct store_object *so)
 	} else {
 		r = body_set_extents(&o->body, so->extent, so->extent_n);
 		/* each extent's reference is the body's now */
-		if (r == 0)
+		if (r == 0) {
 			so->extent_n = 0;
+			body_first_is_right(&o->body, whole);
+		} else {
+			buf_unref(&whole);
+		}
 	}
 	if (r != 0)
 		object_unref(&o);
@@ -210,7 +239,7 @@ load(struct request *req, struct objhead *head)
 		pool_call(req->core->pool, load_run, &l, "store");
 		if (l.result != 1)
 			continue;
-		o = object_from_store(l.stv, l.found);
+		o = object_from_store(l.stv, l.found, l.whole);
 		store_object_free(&l.found);
 		if (o == NULL)
 			continue;

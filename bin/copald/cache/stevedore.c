@@ -33,11 +33,10 @@ on_gone(void *priv, const uint8_t hash[STORE_HASH_LEN], uint64_t seq)
 static void
 on_message(void *priv, const char *text)
 {
-	const struct stevedore *stv = priv;
-
-	fprintf(stderr, "copald: store %s: %s\n", stv->name, text);
+	(void)priv; /* the text names the store */
+	fprintf(stderr, "%s\n", text);
 	log_raw(core_count() > 0 ? core_at(0)->ring : NULL, LOG_STORE,
-	    "%s: %s", stv->name, text);
+	    "%s", text);
 }
 
 int
@@ -253,6 +252,15 @@ stevedore_charge(struct stevedore *stv, struct object *o, int64_t bytes)
 	pthread_mutex_unlock(&stv->lock);
 	if (bytes > 0)
 		evict(stv);
+}
+
+void
+stevedore_drop(struct stevedore *stv, struct object *o)
+{
+	uint64_t seq = o->store_seq;
+
+	if (index_remove(o) && seq != 0)
+		store_drop(stv->store, seq);
 }
 
 uint64_t

@@ -34,6 +34,8 @@ void stevedore_insert(struct stevedore *, struct object *);
 void stevedore_remove(struct stevedore *, struct object *);
 /* The object's memory changed (a body that grew, or went to disk). */
 void stevedore_charge(struct stevedore *, struct object *, int64_t bytes);
+/* Its bytes on disk are wrong: nobody gets it any more. */
+void stevedore_drop(struct stevedore *, struct object *);
 /* Largest object that is kept. */
 uint64_t stevedore_max_object(const struct stevedore *);
 
