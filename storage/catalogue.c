@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -168,6 +169,38 @@ open_env(struct catalogue *c, const char *path, uint64_t map,
 	return rc;
 }
 
+/*
+ * Pages that the file lacks would kill whoever looks at them (SIGBUS): they
+ * are made, of zeros, which no page may be.  A file may be a little short by
+ * right, as LMDB leaves out pages that were given up in the transaction that
+ * made them; so the check has the last word.
+ */
+static int
+make_whole(struct catalogue *c)
+{
+	MDB_envinfo info;
+	MDB_stat ms;
+	struct stat st;
+	uint64_t size;
+	int fd, rc = mdb_env_info(c->env, &info);
+
+	if (rc == 0)
+		rc = mdb_env_stat(c->env, &ms);
+	if (rc == 0)
+		rc = mdb_env_get_fd(c->env, &fd);
+	if (rc != 0)
+		return rc;
+	if (fstat(fd, &st) != 0)
+		return errno;
+	size = (info.me_last_pgno + 1) * ms.ms_psize;
+	if (size > info.me_mapsize)
+		return MDB_CORRUPTED;
+	if ((uint64_t)st.st_size >= size)
+		return 0;
+	c->was_short = true;
+	return ftruncate(fd, (off_t)size) == 0 ? 0 : errno;
+}
+
 enum catalogue_status
 catalogue_open(struct catalogue *c, const char *path, uint64_t store_size,
     MDB_assert_func *on_assert, void *priv, char err[STORE_ERR_LEN])
@@ -186,7 +219,9 @@ catalogue_open(struct catalogue *c, const char *path, uint64_t store_size,
 		explain(err, "%s: %s", path, mdb_strerror(rc));
 		return status_of(rc);
 	}
-	rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+	rc = make_whole(c);
+	if (rc == 0)
+		rc = mdb_txn_begin(c->env, NULL, 0, &txn);
 	if (rc == 0)
 		rc = open_dbis(c, txn);
 	if (rc == 0)

@@ -47,6 +47,7 @@ struct catalogue {
 	MDB_dbi obj, ext, idx, sobj, seg, stale, inval, meta;
 	uint64_t vhash_seed;
 	uint64_t next_seq;
+	bool was_short; /* a part of the file was missing: to be checked */
 	/* Read transactions at rest */
 	pthread_mutex_t mtx;
 	MDB_txn **idle;

@@ -214,16 +214,12 @@ open_files(struct store *st, char err[STORE_ERR_LEN])
 	return s;
 }
 
-/* After crashes: is the catalogue to blame? */
+/* After crashes, or when a part is missing: is the catalogue sound? */
 static enum catalogue_status
 check_files(struct store *st, char err[STORE_ERR_LEN])
 {
 	bool ok;
 
-	store_message(st,
-	    "store %s: it was not closed for %d times in a "
-	    "row; checking it",
-	    st->name, 3);
 	health_checking(st, true);
 	ok = catalogue_check(&st->cat, err);
 	health_checking(st, false);
@@ -240,9 +236,17 @@ open_or_set_aside(struct store *st, char err[STORE_ERR_LEN])
 	int verdict = health_open(st);
 	char why[STORE_ERR_LEN] = "damaged when it was last used";
 
+	/* Opening it alone may be what kills us. */
+	if (verdict == 1) {
+		store_message(st,
+		    "store %s: it was not closed for %d times in a row; "
+		    "checking it",
+		    st->name, 3);
+		health_checking(st, true);
+	}
 	if (verdict != 2)
 		s = open_files(st, why);
-	if (s == CATALOGUE_OK && verdict == 1)
+	if (s == CATALOGUE_OK && (verdict == 1 || st->cat.was_short))
 		s = check_files(st, why);
 	if (s == CATALOGUE_BAD) {
 		if (health_set_aside(st, why, err) != 0)
