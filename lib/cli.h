@@ -28,13 +28,13 @@
 #include "str.h"
 
 enum cli_status {
-	CLI_SYNTAX = 100,    /* words could not be told apart */
-	CLI_UNKNOWN = 101,   /* no such command */
+	CLI_SYNTAX = 100,  /* words could not be told apart */
+	CLI_UNKNOWN = 101, /* no such command */
 	CLI_UNIMPL = 102,
 	CLI_TOO_FEW = 104,
 	CLI_TOO_MANY = 105,
-	CLI_PARAM = 106,     /* an argument is wrong */
-	CLI_AUTH = 107,      /* the text is a challenge */
+	CLI_PARAM = 106, /* an argument is wrong */
+	CLI_AUTH = 107,  /* the text is a challenge */
 	CLI_OK = 200,
 	CLI_TRUNCATED = 201, /* there was no memory for the whole answer */
 	CLI_CANT = 300,      /* not in this state */
@@ -89,7 +89,7 @@ bool cli_input_next(struct cli_input *, struct cli_words *);
 
 struct cli_answer {
 	unsigned status;
-	char *p;           /* NUL-terminated; NULL: empty */
+	char *p; /* NUL-terminated; NULL: empty */
 	size_t len, cap;
 };
 

@@ -107,8 +107,10 @@ utf8_len(struct str s)
 
 	if (u[0] < 0x80)
 		return 1;
-	n = u[0] >= 0xc2 && u[0] <= 0xdf ? 2 : u[0] >= 0xe0 && u[0] <= 0xef ? 3
-	    : u[0] >= 0xf0 && u[0] <= 0xf4 ? 4 : 0;
+	n = u[0] >= 0xc2 && u[0] <= 0xdf   ? 2
+	    : u[0] >= 0xe0 && u[0] <= 0xef ? 3
+	    : u[0] >= 0xf0 && u[0] <= 0xf4 ? 4
+					   : 0;
 	if (n == 0 || s.len < n)
 		return 0;
 	for (size_t i = 1; i < n; i++) {
@@ -236,8 +238,7 @@ send_until(int fd, const char *p, size_t len, nsec_t deadline)
 static nsec_t
 deadline_of(int timeout_ms)
 {
-	return timeout_ms < 0 ? NSEC_NEVER :
-	    clock_mono() + NSEC_MS(timeout_ms);
+	return timeout_ms < 0 ? NSEC_NEVER : clock_mono() + NSEC_MS(timeout_ms);
 }
 
 int
@@ -276,7 +277,7 @@ receive_until(int fd, char *p, size_t len, nsec_t deadline)
 			p += n;
 			len -= (size_t)n;
 		} else if (errno != EINTR && errno != EAGAIN &&
-		    errno != EWOULDBLOCK) {
+			   errno != EWOULDBLOCK) {
 			return -1;
 		}
 	}

@@ -29,8 +29,8 @@ cli_auth_challenge(char out[CLI_CHALLENGE_LEN + 1])
 }
 
 bool
-cli_auth_response(const char *challenge, struct str secret,
-    char out[CLI_RESPONSE_LEN + 1])
+cli_auth_response(
+    const char *challenge, struct str secret, char out[CLI_RESPONSE_LEN + 1])
 {
 	static const char hex[] = "0123456789abcdef";
 	unsigned char md[EVP_MAX_MD_SIZE];
@@ -39,11 +39,11 @@ cli_auth_response(const char *challenge, struct str secret,
 	bool ok;
 
 	ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) &&
-	    EVP_DigestUpdate(ctx, challenge, CLI_CHALLENGE_LEN) &&
-	    EVP_DigestUpdate(ctx, secret.p, secret.len) &&
-	    EVP_DigestUpdate(ctx, challenge, CLI_CHALLENGE_LEN) &&
-	    EVP_DigestFinal_ex(ctx, md, &md_len) &&
-	    md_len * 2 == CLI_RESPONSE_LEN;
+	     EVP_DigestUpdate(ctx, challenge, CLI_CHALLENGE_LEN) &&
+	     EVP_DigestUpdate(ctx, secret.p, secret.len) &&
+	     EVP_DigestUpdate(ctx, challenge, CLI_CHALLENGE_LEN) &&
+	     EVP_DigestFinal_ex(ctx, md, &md_len) &&
+	     md_len * 2 == CLI_RESPONSE_LEN;
 	EVP_MD_CTX_free(ctx);
 	if (!ok)
 		return false;
@@ -63,8 +63,8 @@ cli_auth_is_equal(const char *a, const char *b)
 	if (strlen(a) != CLI_RESPONSE_LEN || strlen(b) != CLI_RESPONSE_LEN)
 		return false;
 	for (unsigned i = 0; i < CLI_RESPONSE_LEN; i++)
-		lower[i] = a[i] >= 'A' && a[i] <= 'F' ? (char)(a[i] + 32) :
-		    a[i];
+		lower[i] =
+		    a[i] >= 'A' && a[i] <= 'F' ? (char)(a[i] + 32) : a[i];
 	return CRYPTO_memcmp(lower, b, CLI_RESPONSE_LEN) == 0;
 }
 
@@ -78,7 +78,7 @@ cli_auth_read(const char *path, char buf[CLI_SECRET_MAX])
 	if (fd < 0)
 		return STR_NULL;
 	while (len < CLI_SECRET_MAX &&
-	    (n = read(fd, buf + len, CLI_SECRET_MAX - len)) != 0) {
+	       (n = read(fd, buf + len, CLI_SECRET_MAX - len)) != 0) {
 		if (n > 0) {
 			len += (size_t)n;
 		} else if (errno != EINTR) {

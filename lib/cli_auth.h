@@ -21,8 +21,8 @@ enum {
 /* Random letters, the newline and a NUL; false: no randomness (errno). */
 bool cli_auth_challenge(char out[CLI_CHALLENGE_LEN + 1]);
 /* NUL-terminated; challenge: at least CLI_CHALLENGE_LEN bytes. */
-bool cli_auth_response(const char *challenge, struct str secret,
-    char out[CLI_RESPONSE_LEN + 1]);
+bool cli_auth_response(
+    const char *challenge, struct str secret, char out[CLI_RESPONSE_LEN + 1]);
 /* Compares without telling by its time where they differ. */
 bool cli_auth_is_equal(const char *a, const char *b);
 /*

@@ -31,9 +31,9 @@ static const char usage[] =
     "out, else with 1; with 2 if copaladm was called wrongly.\n";
 
 static const struct option long_flags[] = {
-	{"version", no_argument, NULL, OPT_VERSION},
-	{"help", no_argument, NULL, OPT_HELP},
-	{NULL, 0, NULL, 0},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 __attribute__((noreturn)) static void
@@ -60,8 +60,8 @@ parse(int argc, char **argv, struct link_to *to)
 	int flag;
 
 	/* "+": what follows the command is the command's */
-	while ((flag = getopt_long(argc, argv, "+hn:S:t:T:V", long_flags,
-	    NULL)) >= 0) {
+	while ((flag = getopt_long(
+		    argc, argv, "+hn:S:t:T:V", long_flags, NULL)) >= 0) {
 		switch (flag) {
 		case 'n':
 			to->workdir = optarg;
@@ -108,8 +108,8 @@ run_once(int fd, int n, char **word, int timeout_ms)
 	if (fflush(stdout) != 0)
 		die(1, strerror(errno));
 	if (!ok)
-		fprintf(stderr, "Command failed with error code %u\n",
-		    a.status);
+		fprintf(
+		    stderr, "Command failed with error code %u\n", a.status);
 	cli_answer_free(&a);
 	return ok ? 0 : 1;
 }
@@ -127,8 +127,8 @@ main(int argc, char **argv)
 	if (fd < 0)
 		die(1, err);
 	if (optind < argc)
-		code = run_once(fd, argc - optind, argv + optind,
-		    to.timeout_ms);
+		code =
+		    run_once(fd, argc - optind, argv + optind, to.timeout_ms);
 	else
 		code = dialogue_run(fd, &banner, to.timeout_ms);
 	cli_answer_free(&banner);

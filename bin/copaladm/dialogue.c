@@ -74,8 +74,8 @@ run_pipe(void)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 || !cli_input_add(&in, buf, (size_t)n)) {
-			fprintf(stderr, "copaladm: %s\n", n < 0 ?
-			    strerror(errno) : "a command is too long");
+			fprintf(stderr, "copaladm: %s\n",
+			    n < 0 ? strerror(errno) : "a command is too long");
 			cli_input_free(&in);
 			return 1;
 		}
@@ -124,8 +124,8 @@ ask_quietly(const char *command)
 
 struct matches {
 	const char *start;
-	size_t len;        /* of what was typed */
-	size_t common;     /* bytes that all matches share */
+	size_t len;    /* of what was typed */
+	size_t common; /* bytes that all matches share */
 	char first[128];
 	unsigned n;
 };
@@ -236,8 +236,8 @@ complete(EditLine *el, int ch)
 		return CC_ERROR;
 	if (m.n > 1 && m.common == m.len) {
 		putchar('\n');
-		each_candidate(line, (size_t)(start - li->buffer), print_line,
-		    &m);
+		each_candidate(
+		    line, (size_t)(start - li->buffer), print_line, &m);
 		fflush(stdout);
 		return CC_REDISPLAY;
 	}

@@ -37,8 +37,8 @@ connect_to(const struct addr *a, int timeout_ms)
 	if (fd < 0)
 		return -1;
 	pfd.fd = fd;
-	error = poll(&pfd, 1, timeout_ms) > 0 ? sock_connect_result(fd) :
-	    ETIMEDOUT;
+	error =
+	    poll(&pfd, 1, timeout_ms) > 0 ? sock_connect_result(fd) : ETIMEDOUT;
 	if (error != 0) {
 		close(fd);
 		errno = error;
@@ -65,8 +65,9 @@ open_unix(const char *workdir, int timeout_ms, char err[LINK_ERR_MAX])
 	fd = connect_to(&a, timeout_ms);
 	if (fd < 0)
 		fail(err, "%s/cli.sock: %s%s", workdir, strerror(errno),
-		    errno == ENOENT || errno == ECONNREFUSED ?
-		    " (no copald runs there)" : "");
+		    errno == ENOENT || errno == ECONNREFUSED
+			? " (no copald runs there)"
+			: "");
 	close(dir);
 	return fd;
 }
@@ -118,8 +119,8 @@ authenticate(int fd, const struct link_to *to, const char *workdir,
 }
 
 int
-link_open(const struct link_to *to, struct cli_answer *banner,
-    char err[LINK_ERR_MAX])
+link_open(
+    const struct link_to *to, struct cli_answer *banner, char err[LINK_ERR_MAX])
 {
 	char workdir[PATH_LEN];
 	int fd;
@@ -127,15 +128,14 @@ link_open(const struct link_to *to, struct cli_answer *banner,
 	cli_answer_init(banner);
 	if (workdir_path(to->workdir, workdir, sizeof(workdir)) < 0)
 		return fail(err, "-n %s: %s", to->workdir, strerror(errno));
-	fd = to->address != NULL ?
-	    open_tcp(to->address, to->timeout_ms, err) :
-	    open_unix(workdir, to->timeout_ms, err);
+	fd = to->address != NULL ? open_tcp(to->address, to->timeout_ms, err)
+				 : open_unix(workdir, to->timeout_ms, err);
 	if (fd < 0)
 		return -1;
 	if (cli_receive(fd, banner, to->timeout_ms) < 0) {
 		fail(err, "no greeting: %s", strerror(errno));
 	} else if (banner->status == CLI_AUTH &&
-	    !authenticate(fd, to, workdir, banner, err)) {
+		   !authenticate(fd, to, workdir, banner, err)) {
 		/* err says why */
 	} else if (banner->status != CLI_OK) {
 		fail(err, "refused with status %u", banner->status);
@@ -159,7 +159,7 @@ link_ask(int fd, unsigned n, char *const *word, int timeout_ms,
 		return false;
 	}
 	ok = cli_send(fd, line, strlen(line), timeout_ms) == 0 &&
-	    cli_receive(fd, a, timeout_ms) == 0;
+	     cli_receive(fd, a, timeout_ms) == 0;
 	if (!ok)
 		fail(err, "no answer: %s", strerror(errno));
 	free(line);

@@ -17,17 +17,17 @@ struct params *params;
 #define AT(name) offsetof(struct params, name)
 
 const struct param_info param_info[] = {
-#define PARAM_DURATION(name, min, max, def, flags, doc)			\
+#define PARAM_DURATION(name, min, max, def, flags, doc)                      \
 	{#name, PARAM_IS_DURATION, AT(name), min, max, def, NULL, "seconds", \
 	    flags, doc},
-#define PARAM_BYTES(name, min, max, def, flags, doc)			\
-	{#name, PARAM_IS_BYTES, AT(name), min, max, def, NULL, "bytes", \
-	    flags, doc},
-#define PARAM_UINT(name, min, max, def, unit, flags, doc)		\
+#define PARAM_BYTES(name, min, max, def, flags, doc)                           \
+	{#name, PARAM_IS_BYTES, AT(name), min, max, def, NULL, "bytes", flags, \
+	    doc},
+#define PARAM_UINT(name, min, max, def, unit, flags, doc) \
 	{#name, PARAM_IS_UINT, AT(name), min, max, def, NULL, unit, flags, doc},
-#define PARAM_BOOL(name, def, flags, doc)				\
+#define PARAM_BOOL(name, def, flags, doc) \
 	{#name, PARAM_IS_BOOL, AT(name), 0, 1, def, NULL, "bool", flags, doc},
-#define PARAM_STRING(name, def, flags, doc)				\
+#define PARAM_STRING(name, def, flags, doc) \
 	{#name, PARAM_IS_STRING, AT(name), 0, 0, 0, def, "", flags, doc},
 #include "tbl/params.h"
 #undef PARAM_DURATION
@@ -108,7 +108,8 @@ parse_number(const char *text, double *out)
 	if (!isdigit((unsigned char)text[strspn(text, "+-.")]) ||
 	    strspn(text, "+-.") > 2)
 		return NULL;
-	if (text[strspn(text, "+-0")] == 'x' || text[strspn(text, "+-0")] == 'X')
+	if (text[strspn(text, "+-0")] == 'x' ||
+	    text[strspn(text, "+-0")] == 'X')
 		return NULL;
 	*out = strtod(text, &end);
 	return isfinite(*out) ? end : NULL;
@@ -143,8 +144,14 @@ param_parse_duration(const char *text, double *out)
 		const char *name;
 		double seconds;
 	} units[] = {
-		{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600},
-		{"d", 86400}, {"w", 604800}, {"y", 31536000},
+	    {"", 1},
+	    {"s", 1},
+	    {"ms", 1e-3},
+	    {"m", 60},
+	    {"h", 3600},
+	    {"d", 86400},
+	    {"w", 604800},
+	    {"y", 31536000},
 	};
 	const char *p = parse_number(text, out);
 
@@ -187,16 +194,20 @@ parse_value(const struct param_info *p, const char *text, double *v,
 	case PARAM_IS_DURATION:
 		if (param_parse_duration(text, v))
 			return true;
-		snprintf(err, PARAM_ERR_MAX, "Invalid number (%.100s): "
-		    "seconds, or a number and ms, s, m, h, d, w or y", text);
+		snprintf(err, PARAM_ERR_MAX,
+		    "Invalid number (%.100s): "
+		    "seconds, or a number and ms, s, m, h, d, w or y",
+		    text);
 		return false;
 	case PARAM_IS_BYTES:
 		if (param_parse_bytes(text, v)) {
 			*v = floor(*v);
 			return true;
 		}
-		snprintf(err, PARAM_ERR_MAX, "Could not convert to bytes "
-		    "(%.100s): try something like '80k' or '120M'", text);
+		snprintf(err, PARAM_ERR_MAX,
+		    "Could not convert to bytes "
+		    "(%.100s): try something like '80k' or '120M'",
+		    text);
 		return false;
 	case PARAM_IS_UINT:
 		end = parse_number(text, v);
@@ -346,8 +357,8 @@ param_reset(const struct param_info *p)
 }
 
 bool
-param_set_text(const struct param_info *p, const char *text,
-    char err[PARAM_ERR_MAX])
+param_set_text(
+    const struct param_info *p, const char *text, char err[PARAM_ERR_MAX])
 {
 	char bound[PARAM_TEXT_MAX];
 	double v = 0;
@@ -362,8 +373,8 @@ param_set_text(const struct param_info *p, const char *text,
 			    "Must be shorter than %d bytes", PARAM_STRING_MAX);
 			return false;
 		}
-		snprintf((char *)params + p->offset, PARAM_STRING_MAX, "%s",
-		    text);
+		snprintf(
+		    (char *)params + p->offset, PARAM_STRING_MAX, "%s", text);
 		return true;
 	}
 	if (!parse_value(p, text, &v, err))

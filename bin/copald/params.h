@@ -16,11 +16,11 @@
 enum { PARAM_STRING_MAX = 256 };
 
 struct params {
-#define PARAM_DURATION(name, min, max, def, flags, doc) double name;
-#define PARAM_BYTES(name, min, max, def, flags, doc) uint64_t name;
+#define PARAM_DURATION(name, min, max, def, flags, doc)   double name;
+#define PARAM_BYTES(name, min, max, def, flags, doc)      uint64_t name;
 #define PARAM_UINT(name, min, max, def, unit, flags, doc) uint32_t name;
-#define PARAM_BOOL(name, def, flags, doc) bool name;
-#define PARAM_STRING(name, def, flags, doc) char name[PARAM_STRING_MAX];
+#define PARAM_BOOL(name, def, flags, doc)                 bool name;
+#define PARAM_STRING(name, def, flags, doc)               char name[PARAM_STRING_MAX];
 #include "tbl/params.h"
 #undef PARAM_DURATION
 #undef PARAM_BYTES
@@ -54,7 +54,7 @@ struct param_info {
 	size_t offset;        /* in struct params */
 	double min, max, def; /* of numbers and booleans */
 	const char *def_string;
-	const char *unit;     /* "" if there is none */
+	const char *unit; /* "" if there is none */
 	unsigned flags;
 	const char *doc;
 };
@@ -77,8 +77,8 @@ const char *param_compat_reason(const char *name);
  * with the reason in err, without a newline, if it is no such value or out
  * of bounds; nothing is changed then.
  */
-bool param_set_text(const struct param_info *, const char *text,
-    char err[PARAM_ERR_MAX]);
+bool param_set_text(
+    const struct param_info *, const char *text, char err[PARAM_ERR_MAX]);
 void param_reset(const struct param_info *);
 bool param_is_default(const struct param_info *);
 /* "5.000", "96k", "on" */

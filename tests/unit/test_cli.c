@@ -44,11 +44,10 @@ test_words(void)
 	CU_ASSERT_STRING_EQUAL(words_of("  a  bc\td "), "a|bc|d");
 	CU_ASSERT_STRING_EQUAL(words_of("a \"b c\" d"), "a|b c|d");
 	CU_ASSERT_STRING_EQUAL(words_of("\"\" x"), "|x");
-	CU_ASSERT_STRING_EQUAL(words_of("\"\\n\\t\\r\\\"\\\\\""),
-	    "\n\t\r\"\\");
+	CU_ASSERT_STRING_EQUAL(words_of("\"\\n\\t\\r\\\"\\\\\""), "\n\t\r\"\\");
 	CU_ASSERT_STRING_EQUAL(words_of("\"\\101\\x42\""), "AB");
-	CU_ASSERT_STRING_EQUAL(words_of("ban req.url ~ \"\\\\.png$\""),
-	    "ban|req.url|~|\\.png$");
+	CU_ASSERT_STRING_EQUAL(
+	    words_of("ban req.url ~ \"\\\\.png$\""), "ban|req.url|~|\\.png$");
 	/* outside of quotes a backslash is one */
 	CU_ASSERT_STRING_EQUAL(words_of("a\\.b"), "a\\.b");
 }
@@ -57,20 +56,19 @@ static void
 test_wrong_words(void)
 {
 	CU_ASSERT_STRING_EQUAL(words_of("\"abc"), "!Missing '\"'");
-	CU_ASSERT_STRING_EQUAL(words_of("\"abc\"d"),
-	    "!Incorrectly quoted string");
-	CU_ASSERT_STRING_EQUAL(words_of("ab\"c\""),
-	    "!Incorrectly quoted string");
-	CU_ASSERT_STRING_EQUAL(words_of("\"\\q\""),
-	    "!Invalid backslash sequence");
-	CU_ASSERT_STRING_EQUAL(words_of("\"\\x4\""),
-	    "!Invalid backslash sequence");
-	CU_ASSERT_STRING_EQUAL(words_of("\"\\000\""),
-	    "!Invalid backslash sequence");
-	CU_ASSERT_STRING_EQUAL(words_of("\"\\777\""),
-	    "!Invalid backslash sequence");
-	CU_ASSERT_STRING_EQUAL(words_of("\"\\"),
-	    "!Invalid backslash sequence");
+	CU_ASSERT_STRING_EQUAL(
+	    words_of("\"abc\"d"), "!Incorrectly quoted string");
+	CU_ASSERT_STRING_EQUAL(
+	    words_of("ab\"c\""), "!Incorrectly quoted string");
+	CU_ASSERT_STRING_EQUAL(
+	    words_of("\"\\q\""), "!Invalid backslash sequence");
+	CU_ASSERT_STRING_EQUAL(
+	    words_of("\"\\x4\""), "!Invalid backslash sequence");
+	CU_ASSERT_STRING_EQUAL(
+	    words_of("\"\\000\""), "!Invalid backslash sequence");
+	CU_ASSERT_STRING_EQUAL(
+	    words_of("\"\\777\""), "!Invalid backslash sequence");
+	CU_ASSERT_STRING_EQUAL(words_of("\"\\"), "!Invalid backslash sequence");
 }
 
 static void
@@ -98,8 +96,8 @@ static void
 test_join(void)
 {
 	char all[256];
-	char *word[] = {"", "a", "b c", "\"", "\\", "<<", all,
-	    "\xff\xfe", "x\ny"};
+	char *word[] = {
+	    "", "a", "b c", "\"", "\\", "<<", all, "\xff\xfe", "x\ny"};
 	enum { N = sizeof(word) / sizeof(word[0]) };
 	struct cli_words w;
 	char *line;
@@ -124,7 +122,7 @@ static void
 test_input(void)
 {
 	static const char text[] = "ping\r\n\nvcl.inline x << E\nvcl 4.1;\n"
-	    " E\nEx\nE\nvcl.inline y \"<<\" E\nquit\n";
+				   " E\nEx\nE\nvcl.inline y \"<<\" E\nquit\n";
 	struct cli_input in;
 	struct cli_words w[6];
 	unsigned n = 0;
@@ -252,8 +250,8 @@ test_json(void)
 	cli_answer_init(&a);
 	cli_json_str(&a, STR("a\"\\\n\t\x01\xc3\xa9\xff\xc0\x80\xed\xa0\x80"));
 	CU_ASSERT_STRING_EQUAL(a.p, "\"a\\\"\\\\\\n\\t\\u0001\xc3\xa9"
-	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
-	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+				    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+				    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 	cli_answer_free(&a);
 	cli_json_begin(&a, 2, word);
 	CU_ASSERT_EQUAL(strncmp(a.p, "[ 2, [\"ping\", \"-j\"], 1", 22), 0);
@@ -272,7 +270,7 @@ test_auth(void)
 
 	CU_ASSERT_TRUE(cli_auth_response(challenge, STR("foo\n"), out));
 	CU_ASSERT_STRING_EQUAL(out, "455ce847f0073c7ab3b1465f74507b75"
-	    "d3dc064c1e7de3b71e00de9092fdc89a");
+				    "d3dc064c1e7de3b71e00de9092fdc89a");
 	CU_ASSERT_TRUE(cli_auth_is_equal(out, out));
 	for (int i = 0; i <= CLI_RESPONSE_LEN; i++)
 		upper[i] = out[i] >= 'a' ? (char)(out[i] - 32) : out[i];
@@ -293,11 +291,11 @@ test_table(void)
 
 		CU_ASSERT_PTR_EQUAL(cli_cmd_find(c->name), c);
 		CU_ASSERT_TRUE(c->min_args <= c->max_args);
-		CU_ASSERT_EQUAL(strncmp(c->syntax, c->name,
-		    strlen(c->name)), 0);
+		CU_ASSERT_EQUAL(
+		    strncmp(c->syntax, c->name, strlen(c->name)), 0);
 		if (i > 0)
-			CU_ASSERT_TRUE(strcmp(cli_cmds[i - 1].name,
-			    c->name) < 0);
+			CU_ASSERT_TRUE(
+			    strcmp(cli_cmds[i - 1].name, c->name) < 0);
 	}
 	CU_ASSERT_PTR_NULL(cli_cmd_find("nosuch"));
 	CU_ASSERT_TRUE(cli_cmd_has_json(cli_cmd_find("ping")));

@@ -45,8 +45,7 @@ pid_t child_pid(void); /* 0: none */
  */
 unsigned child_ask(struct cli_answer *out, unsigned n, char *const *word);
 /* The same with words given, the last one NULL. */
-unsigned child_ask_words(struct cli_answer *out, ...)
-    __attribute__((sentinel));
+unsigned child_ask_words(struct cli_answer *out, ...) __attribute__((sentinel));
 
 /* Looks after a worker that has died; when there was a SIGCHLD. */
 void child_reap(void);

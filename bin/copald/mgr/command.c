@@ -28,9 +28,9 @@
 struct call {
 	struct command_client *client;
 	bool json;
-	unsigned n;        /* words, the command's name included */
+	unsigned n; /* words, the command's name included */
 	char *const *word;
-	unsigned argc;     /* arguments without -j */
+	unsigned argc; /* arguments without -j */
 	char *const *arg;
 	struct cli_answer *out;
 };
@@ -60,8 +60,8 @@ cmd_auth(const struct call *c)
 	s = cli_auth_read(c->client->secret_path, secret);
 	if (s.p == NULL) {
 		cli_fail(c->out, CLI_CANT, "Cannot read the secret file\n");
-		mgr_say(LOG_ERR, "%s: %s", c->client->secret_path,
-		    strerror(errno));
+		mgr_say(
+		    LOG_ERR, "%s: %s", c->client->secret_path, strerror(errno));
 		return;
 	}
 	if (!cli_auth_response(c->client->challenge, s, right) ||
@@ -90,18 +90,22 @@ command_banner(struct cli_answer *out)
 	struct utsname u;
 
 	uname(&u);
-	cli_out(out, "-----------------------------\n"
+	cli_out(out,
+	    "-----------------------------\n"
 	    "Copal Cache CLI 1.0\n"
 	    "-----------------------------\n"
-	    "%s,%s,%s,-j%s", u.sysname, u.release, u.machine, jail_name());
+	    "%s,%s,%s,-j%s",
+	    u.sysname, u.release, u.machine, jail_name());
 	for (unsigned i = 0; i < config->store_n; i++)
-		cli_out(out, ",-s%s", config->store[i].kind == STORE_KIND_LMDB ?
-		    "lmdb" : "ram");
-	cli_out(out, "\ncopal-%s\n\nType 'help' for command list.\n"
-	    "Type 'quit' to close CLI session.\n", PACKAGE_VERSION);
+		cli_out(out, ",-s%s",
+		    config->store[i].kind == STORE_KIND_LMDB ? "lmdb" : "ram");
+	cli_out(out,
+	    "\ncopal-%s\n\nType 'help' for command list.\n"
+	    "Type 'quit' to close CLI session.\n",
+	    PACKAGE_VERSION);
 	if (child_pid() == 0)
-		cli_out_str(out,
-		    STR("Type 'start' to launch worker process.\n"));
+		cli_out_str(
+		    out, STR("Type 'start' to launch worker process.\n"));
 }
 
 static void
@@ -111,12 +115,15 @@ cmd_help_json(const struct call *c)
 	for (unsigned i = 0; i < CLI_CMD_MAX; i++) {
 		const struct cli_cmd *cmd = &cli_cmds[i];
 
-		cli_out(c->out, ",\n  {\n    \"request\": \"%s\",\n"
-		    "    \"syntax\": ", cmd->name);
+		cli_out(c->out,
+		    ",\n  {\n    \"request\": \"%s\",\n"
+		    "    \"syntax\": ",
+		    cmd->name);
 		cli_json_str(c->out, str_from_z(cmd->syntax));
 		cli_out_str(c->out, STR(",\n    \"help\": "));
 		cli_json_str(c->out, str_from_z(cmd->summary));
-		cli_out(c->out, ",\n    \"minarg\": %u,\n    \"maxarg\": %u,\n"
+		cli_out(c->out,
+		    ",\n    \"minarg\": %u,\n    \"maxarg\": %u,\n"
 		    "    \"flags\": \"%s\",\n    \"json\": %s\n  }",
 		    cmd->min_args, cmd->max_args,
 		    cli_cmd_is_hidden(cmd) ? "d" : "",
@@ -230,8 +237,8 @@ static void
 cmd_panic_clear(const struct call *c)
 {
 	if (c->argc == 1 && strcmp(c->arg[0], "-z")) {
-		cli_fail(c->out, CLI_PARAM, "Unknown parameter \"%s\".",
-		    c->arg[0]);
+		cli_fail(
+		    c->out, CLI_PARAM, "Unknown parameter \"%s\".", c->arg[0]);
 	} else if (child_panic() == NULL && c->argc == 0) {
 		cli_fail(c->out, CLI_CANT, "No panic to clear");
 	} else {
@@ -245,8 +252,8 @@ cmd_vcl_show(const struct call *c)
 	bool all = c->argc > 0 && !strcmp(c->arg[0], "-v");
 
 	if (c->argc == 2 && !all)
-		cli_fail(c->out, CLI_PARAM, "Too many parameters: '%s'",
-		    c->arg[1]);
+		cli_fail(
+		    c->out, CLI_PARAM, "Too many parameters: '%s'", c->arg[1]);
 	else
 		vclprog_show(c->argc > all ? c->arg[all] : NULL, all, c->out);
 }
@@ -313,8 +320,8 @@ run_manager(const struct cli_cmd *cmd, const struct call *c)
 		vclprog_discard(c->argc, c->arg, c->out);
 		break;
 	case CLI_CMD_vcl_inline:
-		vclprog_load(c->arg[0], NULL, str_from_z(c->arg[1]), third,
-		    c->out);
+		vclprog_load(
+		    c->arg[0], NULL, str_from_z(c->arg[1]), third, c->out);
 		break;
 	case CLI_CMD_vcl_list:
 		vclprog_list(c->json, c->n, c->word, c->out);
@@ -349,15 +356,15 @@ static bool
 is_public(const struct cli_cmd *cmd)
 {
 	return cmd->id == CLI_CMD_auth || cmd->id == CLI_CMD_quit ||
-	    cmd->id == CLI_CMD_ping;
+	       cmd->id == CLI_CMD_ping;
 }
 
 void
 command_run(struct command_client *client, const struct cli_words *w,
     struct cli_answer *out)
 {
-	struct call c = {.client = client, .n = w->n, .word = w->word,
-	    .out = out};
+	struct call c = {
+	    .client = client, .n = w->n, .word = w->word, .out = out};
 	const struct cli_cmd *cmd;
 
 	if (w->error != NULL) {
@@ -440,8 +447,8 @@ command_file(const char *path, struct cli_answer *out)
 		cli_words_free(&w);
 	}
 	if (ok && in.len > 0) {
-		cli_fail(out, CLI_SYNTAX, "%s: it ends within a command\n",
-		    path);
+		cli_fail(
+		    out, CLI_SYNTAX, "%s: it ends within a command\n", path);
 		ok = false;
 	}
 	cli_input_free(&in);

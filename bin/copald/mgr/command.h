@@ -10,15 +10,15 @@
 /* What a command does to its connection. */
 struct command_client {
 	bool authenticated;
-	bool quit;                 /* set by quit: close after the answer */
-	const char *challenge;     /* CLI_CHALLENGE_LEN bytes */
-	const char *secret_path;   /* NULL: there is none */
+	bool quit;               /* set by quit: close after the answer */
+	const char *challenge;   /* CLI_CHALLENGE_LEN bytes */
+	const char *secret_path; /* NULL: there is none */
 };
 
 void command_init(const struct worker_config *);
 /* out: initialised. */
-void command_run(struct command_client *, const struct cli_words *,
-    struct cli_answer *out);
+void command_run(
+    struct command_client *, const struct cli_words *, struct cli_answer *out);
 /* The text of status 107. */
 void command_challenge(const struct command_client *, struct cli_answer *);
 void command_banner(struct cli_answer *);

@@ -24,7 +24,7 @@
 enum {
 	VCL_MAX = 16 << 20, /* bytes of a VCL file */
 	VCC_SECONDS = 30,
-	CC_SECONDS = 120,   /* a slow machine and a long program */
+	CC_SECONDS = 120, /* a slow machine and a long program */
 	LOAD_SECONDS = 20,
 };
 #define CHILD_MEMORY ((size_t)4 << 30)
@@ -124,8 +124,8 @@ vcc(const struct job *job, FILE *c, FILE *diag)
 			buf = read_all(fd, &text.len);
 		text.p = buf;
 		if (buf == NULL) {
-			fprintf(diag, "Cannot read file '%s' (%s)\n",
-			    job->path, strerror(errno));
+			fprintf(diag, "Cannot read file '%s' (%s)\n", job->path,
+			    strerror(errno));
 			return 2;
 		}
 		close(fd);
@@ -134,8 +134,7 @@ vcc(const struct job *job, FILE *c, FILE *diag)
 	    result.c != NULL) {
 		rc = 0;
 		if (fputs(result.c, c) == EOF || fflush(c) == EOF) {
-			fprintf(diag, "Cannot write C: %s\n",
-			    strerror(errno));
+			fprintf(diag, "Cannot write C: %s\n", strerror(errno));
 			rc = 2;
 		}
 	}
@@ -280,12 +279,12 @@ cc_command(const char *dir)
 static bool
 run_steps(struct job *job, struct cli_answer *out)
 {
-	struct oneshot vcc_step = {"VCC-compiler", child_vcc, job, VCC_SECONDS,
-	    CHILD_MEMORY};
-	struct oneshot cc_step = {"C-compiler", child_cc, job, CC_SECONDS,
-	    CHILD_MEMORY};
-	struct oneshot load_step = {"trial load", child_load, job,
-	    LOAD_SECONDS, 0};
+	struct oneshot vcc_step = {
+	    "VCC-compiler", child_vcc, job, VCC_SECONDS, CHILD_MEMORY};
+	struct oneshot cc_step = {
+	    "C-compiler", child_cc, job, CC_SECONDS, CHILD_MEMORY};
+	struct oneshot load_step = {
+	    "trial load", child_load, job, LOAD_SECONDS, 0};
 	char *command;
 	bool ok;
 
@@ -293,7 +292,7 @@ run_steps(struct job *job, struct cli_answer *out)
 		return false;
 	job->command = command = cc_command(job->dir);
 	ok = command != NULL && oneshot_run(&cc_step, out) &&
-	    oneshot_run(&load_step, out);
+	     oneshot_run(&load_step, out);
 	free(command);
 	return ok;
 }
@@ -311,8 +310,8 @@ compile_vcl(const char *name, const char *path, struct str text,
 		cli_out(out, "The state folder: %s\n", strerror(errno));
 		return false;
 	}
-	n = snprintf(dir, COMPILE_PATH_MAX, "%s/vcl/%s.%u", cwd, name,
-	    ++number);
+	n = snprintf(
+	    dir, COMPILE_PATH_MAX, "%s/vcl/%s.%u", cwd, name, ++number);
 	if (n < 0 || n >= COMPILE_PATH_MAX) {
 		cli_out(out, "The name is too long\n");
 		return false;

@@ -35,8 +35,10 @@ take_user(const char *name, char err[JAIL_ERR_MAX])
 		return false;
 	}
 	if (pw->pw_uid == 0) {
-		snprintf(err, JAIL_ERR_MAX, "user \"%.100s\" is root: say "
-		    "\"-j none\" if that is meant", name);
+		snprintf(err, JAIL_ERR_MAX,
+		    "user \"%.100s\" is root: say "
+		    "\"-j none\" if that is meant",
+		    name);
 		return false;
 	}
 	uid = pw->pw_uid;
@@ -58,12 +60,14 @@ jail_init(const char *arg, char err[JAIL_ERR_MAX])
 	if (arg == NULL) {
 		if (!root)
 			return true;
-		return getpwnam("copal") != NULL ? take_user("copal", err) :
-		    take_user("nobody", err);
+		return getpwnam("copal") != NULL ? take_user("copal", err)
+						 : take_user("nobody", err);
 	}
 	if (strcmp(arg, "unix") && strncmp(arg, "unix,", 5)) {
-		snprintf(err, JAIL_ERR_MAX, "-j %.100s: \"none\" or "
-		    "\"unix,user=...\" is wanted", arg);
+		snprintf(err, JAIL_ERR_MAX,
+		    "-j %.100s: \"none\" or "
+		    "\"unix,user=...\" is wanted",
+		    arg);
 		return false;
 	}
 	if (!root) {
@@ -149,11 +153,11 @@ jail_make_dir(const char *dir, unsigned mode)
 	if (active && fchown(dirfd(d), uid, gid) < 0)
 		rc = -1;
 	while (active && rc == 0 && (e = readdir(d)) != NULL) {
-		if (fstatat(dirfd(d), e->d_name, &st,
-		    AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-		    st.st_uid != uid && st.st_nlink == 1)
-			rc = fchownat(dirfd(d), e->d_name, uid, gid,
-			    AT_SYMLINK_NOFOLLOW);
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+			0 &&
+		    S_ISREG(st.st_mode) && st.st_uid != uid && st.st_nlink == 1)
+			rc = fchownat(
+			    dirfd(d), e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW);
 	}
 	closedir(d);
 	return rc;

@@ -22,8 +22,9 @@ bool jail_init(const char *arg, char err[JAIL_ERR_MAX]);
  */
 bool jail_enter(void);
 /*
- * Makes the folder dir (mode; with its parents, 0755) unless it is there, and hands it and the plain
- * files in it to the children's user.  0, or -1 with errno.
+ * Makes the folder dir (mode; with its parents, 0755) unless it is there, and
+ * hands it and the plain files in it to the children's user.  0, or -1 with
+ * errno.
  */
 int jail_make_dir(const char *dir, unsigned mode);
 /* For storage and the banner: "none" or "unix". */

@@ -75,8 +75,7 @@ parse_option(struct spec *s, const char *opt, char err[LISTENER_ERR_MAX])
 
 /* arg is cut up. */
 static bool
-parse(struct spec *s, char *arg, const char *number,
-    char err[LISTENER_ERR_MAX])
+parse(struct spec *s, char *arg, const char *number, char err[LISTENER_ERR_MAX])
 {
 	char *rest = arg, *where = strsep(&rest, ","), *opt;
 	char *eq = strchr(where, '=');
@@ -86,8 +85,8 @@ parse(struct spec *s, char *arg, const char *number,
 		*eq = '\0';
 		s->name = where;
 		where = eq + 1;
-		if (s->name[0] == '\0' || strlen(s->name) >=
-		    sizeof(((struct listener *)0)->name) ||
+		if (s->name[0] == '\0' ||
+		    strlen(s->name) >= sizeof(((struct listener *)0)->name) ||
 		    strpbrk(s->name, " \t\"\\/") != NULL)
 			return fail(err, "bad name \"%.100s\"", s->name);
 	}
@@ -166,9 +165,8 @@ bind_one(struct worker_config *w, const struct spec *s, const struct addr *at,
 		free(l->fd);
 		return false;
 	}
-	if (!tcp && ((s->owned &&
-	    chown(at->un.sun_path, s->uid, s->gid) < 0) ||
-	    chmod(at->un.sun_path, s->moded ? s->mode : 0666) < 0))
+	if (!tcp && ((s->owned && chown(at->un.sun_path, s->uid, s->gid) < 0) ||
+			chmod(at->un.sun_path, s->moded ? s->mode : 0666) < 0))
 		return fail(err, "%s: %s", at->un.sun_path, strerror(errno));
 	w->listener_n++;
 	return true;
@@ -220,8 +218,8 @@ bad_address: /* err names it already */
 }
 
 bool
-listener_prepare(struct worker_config *w, unsigned cores,
-    char err[LISTENER_ERR_MAX])
+listener_prepare(
+    struct worker_config *w, unsigned cores, char err[LISTENER_ERR_MAX])
 {
 	for (unsigned i = 0; i < w->listener_n; i++) {
 		struct listener *l = &w->listener[i];

@@ -26,8 +26,8 @@ bool listener_add(struct worker_config *w, const char *arg, unsigned cores,
  * Before a worker starts: as many sockets as cores (workers has changed), and
  * the parameter listen_depth.  false with a message in err.
  */
-bool listener_prepare(struct worker_config *w, unsigned cores,
-    char err[LISTENER_ERR_MAX]);
+bool listener_prepare(
+    struct worker_config *w, unsigned cores, char err[LISTENER_ERR_MAX]);
 /* A line each: name, address, port (- for a unix socket). */
 void listener_list(const struct worker_config *, struct cli_answer *);
 /* Removes the paths of unix sockets; at the end. */

@@ -56,8 +56,7 @@ run_child(const struct oneshot *job, int out)
 		limit(RLIMIT_AS, job->memory);
 #endif
 	if (!jail_enter()) {
-		fprintf(stderr, "cannot give up rights: %s\n",
-		    strerror(errno));
+		fprintf(stderr, "cannot give up rights: %s\n", strerror(errno));
 		fflush(stderr);
 		_exit(126);
 	}
@@ -106,8 +105,8 @@ reap(pid_t pid, nsec_t deadline, bool *in_time)
 
 		if (got < 0 && errno != EINTR)
 			break;
-		if (*in_time && (clock_mono() > deadline ||
-		    mgr_is_interrupted()))
+		if (*in_time &&
+		    (clock_mono() > deadline || mgr_is_interrupted()))
 			*in_time = false;
 		if (!*in_time)
 			kill(-pid, SIGKILL);
@@ -128,8 +127,7 @@ oneshot_run(const struct oneshot *job, struct cli_answer *out)
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0) {
-		cli_out(out, "Cannot run %s: %s\n", job->name,
-		    strerror(errno));
+		cli_out(out, "Cannot run %s: %s\n", job->name, strerror(errno));
 		return false;
 	}
 	fflush(NULL);
@@ -140,8 +138,7 @@ oneshot_run(const struct oneshot *job, struct cli_answer *out)
 	}
 	close(fds[1]);
 	if (pid < 0) {
-		cli_out(out, "Cannot run %s: %s\n", job->name,
-		    strerror(errno));
+		cli_out(out, "Cannot run %s: %s\n", job->name, strerror(errno));
 		close(fds[0]);
 		return false;
 	}

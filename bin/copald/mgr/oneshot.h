@@ -14,8 +14,8 @@ struct oneshot {
 	const char *name;      /* for messages: "VCC-compiler" */
 	int (*fn)(void *priv); /* in the child; its exit code */
 	void *priv;
-	unsigned seconds;      /* until it is killed */
-	size_t memory;         /* bytes of address space; 0: no limit */
+	unsigned seconds; /* until it is killed */
+	size_t memory;    /* bytes of address space; 0: no limit */
 };
 
 /*

@@ -24,10 +24,10 @@ enum { OPT_METRICS = 256, OPT_VERSION, OPT_HELP };
 
 static const char flags[] = ":a:b:Cdf:Fhi:I:j:l:M:n:p:P:r:s:S:t:T:V?";
 static const struct option long_flags[] = {
-	{"metrics", required_argument, NULL, OPT_METRICS},
-	{"version", no_argument, NULL, OPT_VERSION},
-	{"help", no_argument, NULL, OPT_HELP},
-	{NULL, 0, NULL, 0},
+    {"metrics", required_argument, NULL, OPT_METRICS},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 static const char usage[] =
@@ -88,7 +88,7 @@ absolute_store(const char *spec)
 	    dir[1] == '/' || dir[1] == ',' || dir[1] == '\0')
 		return spec;
 	if (asprintf(&out, "%.*s%s", (int)(dir + 1 - spec), spec,
-	    absolute(dir + 1)) < 0)
+		absolute(dir + 1)) < 0)
 		mgr_die("out of memory");
 	return out;
 }
@@ -109,8 +109,8 @@ set_param(const char *name, const char *value, char flag)
 	char err[PARAM_ERR_MAX];
 
 	if (p == NULL && why != NULL)
-		mgr_say(LOG_WARNING, "-%c %s has no effect: %s", flag, name,
-		    why);
+		mgr_say(
+		    LOG_WARNING, "-%c %s has no effect: %s", flag, name, why);
 	else if (p == NULL)
 		mgr_die("-%c: unknown parameter \"%s\"", flag, name);
 	else if (!param_set_text(p, value, err))
@@ -184,7 +184,8 @@ take(struct options *o, int flag, const char *arg)
 		o->foreground = true;
 		break;
 	case 'i':
-		if (strlen(arg) >= sizeof(((struct worker_config *)0)->identity))
+		if (strlen(arg) >=
+		    sizeof(((struct worker_config *)0)->identity))
 			mgr_die("-i: the identity is too long");
 		o->identity = arg;
 		break;
@@ -252,8 +253,8 @@ find_vcl(struct options *o)
 		if (access(o->vcl_file, R_OK) < 0)
 			mgr_die("neither -f nor -b is given, and %s: %s",
 			    o->vcl_file, strerror(errno));
-	} else if (o->vcl_file != NULL && (o->vcl_file[0] == '/' ||
-	    access(o->vcl_file, F_OK) == 0)) {
+	} else if (o->vcl_file != NULL &&
+		   (o->vcl_file[0] == '/' || access(o->vcl_file, F_OK) == 0)) {
 		o->vcl_file = absolute(o->vcl_file);
 		if (access(o->vcl_file, R_OK) < 0)
 			mgr_die("-f %s: %s", o->vcl_file, strerror(errno));
@@ -284,7 +285,7 @@ options_parse(int argc, char **argv, struct options *o)
 	opterr = 0;
 	while ((flag = getopt_long(argc, argv, flags, long_flags, NULL)) >= 0) {
 		bool long_one = optind > 1 && optind <= argc &&
-		    !strncmp(argv[optind - 1], "--", 2);
+				!strncmp(argv[optind - 1], "--", 2);
 
 		if (flag == 'V' || flag == OPT_VERSION) {
 			printf("copald (copal-%s)\n", PACKAGE_VERSION);
@@ -302,8 +303,8 @@ options_parse(int argc, char **argv, struct options *o)
 		if (flag == '?')
 			mgr_die("unknown option -%c (-? lists them)", optopt);
 		if (flag == ':')
-			mgr_die("option %s needs an argument",
-			    argv[optind - 1]);
+			mgr_die(
+			    "option %s needs an argument", argv[optind - 1]);
 		take(o, flag, optarg);
 	}
 	if (optind < argc)

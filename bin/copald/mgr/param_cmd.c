@@ -17,7 +17,7 @@ fold(const char *text, struct cli_answer *out)
 		size_t len = strlen(text), cut = len;
 
 		if (len > DOC_WIDTH) {
-			for (cut = DOC_WIDTH; cut > 0 && text[cut] != ' '; )
+			for (cut = DOC_WIDTH; cut > 0 && text[cut] != ' ';)
 				cut--;
 			if (cut == 0) /* one long word */
 				cut = strcspn(text, " ");
@@ -73,13 +73,16 @@ show_long(const struct param_info *p, struct cli_answer *out)
 	show_note(p->doc, out);
 	if (p->flags & P_RESTART)
 		show_note("NB: This parameter will not take any effect until "
-		    "the child process has been restarted.", out);
+			  "the child process has been restarted.",
+		    out);
 	if (p->flags & P_RELOAD)
 		show_note("NB: This parameter will not take any effect until "
-		    "the VCL programs have been reloaded.", out);
+			  "the VCL programs have been reloaded.",
+		    out);
 	if (p->flags & P_DELAYED)
 		show_note("NB: This parameter takes effect for what begins "
-		    "after it was set.", out);
+			  "after it was set.",
+		    out);
 	if (p->flags & P_EXPERT)
 		show_note("NB: Its default is right nearly everywhere.", out);
 	if (param_is_locked(p))
@@ -105,15 +108,14 @@ json_value(const struct param_info *p, struct cli_answer *out)
 		cli_out(out, "%.3f", *(const double *)at);
 		break;
 	case PARAM_IS_BYTES:
-		cli_out(out, "%llu",
-		    (unsigned long long)*(const uint64_t *)at);
+		cli_out(out, "%llu", (unsigned long long)*(const uint64_t *)at);
 		break;
 	case PARAM_IS_UINT:
 		cli_out(out, "%u", *(const uint32_t *)at);
 		break;
 	case PARAM_IS_BOOL:
-		cli_out_str(out, *(const bool *)at ? STR("true") :
-		    STR("false"));
+		cli_out_str(
+		    out, *(const bool *)at ? STR("true") : STR("false"));
 		break;
 	case PARAM_IS_STRING:
 		cli_json_str(out, str_from_z(at));
@@ -128,14 +130,18 @@ show_json(const struct param_info *p, struct cli_answer *out)
 		unsigned flag;
 		const char *name;
 	} flags[] = {
-		{P_RESTART, "must_restart"}, {P_RELOAD, "must_reload"},
-		{P_DELAYED, "delayed_effect"}, {P_EXPERT, "wizard"},
+	    {P_RESTART, "must_restart"},
+	    {P_RELOAD, "must_reload"},
+	    {P_DELAYED, "delayed_effect"},
+	    {P_EXPERT, "wizard"},
 	};
 	char text[PARAM_TEXT_MAX];
 	bool first = true;
 
-	cli_out(out, ",\n  {\n    \"name\": \"%s\",\n"
-	    "    \"implemented\": true", p->name);
+	cli_out(out,
+	    ",\n  {\n    \"name\": \"%s\",\n"
+	    "    \"implemented\": true",
+	    p->name);
 	json_value(p, out);
 	if (p->unit[0] != '\0')
 		json_field("units", p->unit, out);
@@ -150,16 +156,16 @@ show_json(const struct param_info *p, struct cli_answer *out)
 	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (!(p->flags & flags[i].flag))
 			continue;
-		cli_out(out, "%s\n      \"%s\"", first ? "" : ",",
-		    flags[i].name);
+		cli_out(
+		    out, "%s\n      \"%s\"", first ? "" : ",", flags[i].name);
 		first = false;
 	}
 	cli_out(out, "%s]\n  }", first ? "" : "\n    ");
 }
 
 static void
-show(const struct param_info *p, bool json, bool is_long,
-    struct cli_answer *out)
+show(
+    const struct param_info *p, bool json, bool is_long, struct cli_answer *out)
 {
 	if (json)
 		show_json(p, out);
@@ -182,8 +188,7 @@ unknown(const char *name, struct cli_answer *out)
 }
 
 void
-param_cmd_show(bool json, unsigned n, char *const *word,
-    struct cli_answer *out)
+param_cmd_show(bool json, unsigned n, char *const *word, struct cli_answer *out)
 {
 	const struct param_info *one = NULL;
 	bool is_long = false, changed = false;
@@ -229,8 +234,7 @@ changeable(const char *name, struct cli_answer *out)
 	if (p == NULL) {
 		unknown(name, out);
 	} else if (param_is_locked(p)) {
-		cli_fail(out, CLI_AUTH, "parameter \"%s\" is protected.",
-		    name);
+		cli_fail(out, CLI_AUTH, "parameter \"%s\" is protected.", name);
 		p = NULL;
 	}
 	return p;
@@ -245,17 +249,18 @@ say_changed(const struct param_info *p, bool json, unsigned n,
 		show_json(p, out);
 		cli_json_end(out);
 	} else if ((p->flags & P_RESTART) && child_is_running()) {
-		cli_out_str(out, STR("\n"
-		    "Change will take effect when child is restarted"));
+		cli_out_str(out,
+		    STR("\n"
+			"Change will take effect when child is restarted"));
 	} else if (p->flags & P_RELOAD) {
-		cli_out_str(out, STR("\n"
-		    "Change will take effect when VCL script is reloaded"));
+		cli_out_str(out,
+		    STR("\n"
+			"Change will take effect when VCL script is reloaded"));
 	}
 }
 
 void
-param_cmd_set(bool json, unsigned n, char *const *word,
-    struct cli_answer *out)
+param_cmd_set(bool json, unsigned n, char *const *word, struct cli_answer *out)
 {
 	unsigned at = json ? 2 : 1;
 	const char *name = word[at], *value = word[at + 1];
@@ -281,8 +286,8 @@ param_cmd_set(bool json, unsigned n, char *const *word,
 }
 
 void
-param_cmd_reset(bool json, unsigned n, char *const *word,
-    struct cli_answer *out)
+param_cmd_reset(
+    bool json, unsigned n, char *const *word, struct cli_answer *out)
 {
 	const struct param_info *p = changeable(word[json ? 2 : 1], out);
 

@@ -7,11 +7,11 @@
 #include "cli.h"
 
 /* word: the whole command, the -j of a JSON answer included. */
-void param_cmd_show(bool json, unsigned n, char *const *word,
-    struct cli_answer *out);
-void param_cmd_set(bool json, unsigned n, char *const *word,
-    struct cli_answer *out);
-void param_cmd_reset(bool json, unsigned n, char *const *word,
-    struct cli_answer *out);
+void param_cmd_show(
+    bool json, unsigned n, char *const *word, struct cli_answer *out);
+void param_cmd_set(
+    bool json, unsigned n, char *const *word, struct cli_answer *out);
+void param_cmd_reset(
+    bool json, unsigned n, char *const *word, struct cli_answer *out);
 
 #endif

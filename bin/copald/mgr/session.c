@@ -25,11 +25,11 @@
 
 enum { SESSION_MAX = 64, ENDPOINT_MAX = 32, READ_MAX = 16 << 10 };
 /* A client that has not shown that it knows the secret must go by then. */
-#define AUTH_FOR NSEC_S(60)
+#define AUTH_FOR   NSEC_S(60)
 #define CALL_AGAIN NSEC_S(1)
 
-struct endpoint { /* a listening socket or a master */
-	struct watch watch;      /* first: found from it */
+struct endpoint {           /* a listening socket or a master */
+	struct watch watch; /* first: found from it */
 	bool needs_secret;
 	struct addr master;      /* len 0: it listens */
 	struct session *session; /* with the master */
@@ -37,11 +37,11 @@ struct endpoint { /* a listening socket or a master */
 };
 
 struct session {
-	struct watch watch;      /* first: found from it */
+	struct watch watch; /* first: found from it */
 	LIST_ENTRY(session) list;
 	int out_fd;
 	struct cli_input in;
-	struct cli_answer out;   /* bytes to send; its status is of no use */
+	struct cli_answer out; /* bytes to send; its status is of no use */
 	size_t sent;
 	struct command_client client;
 	char challenge[CLI_CHALLENGE_LEN + 1];
@@ -203,8 +203,8 @@ read_session(struct session *s)
 		s->eof = true;
 	} else if (!cli_input_add(&s->in, buf, (size_t)n)) {
 		cli_answer_init(&a);
-		cli_fail(&a, CLI_SYNTAX,
-		    "Syntax Error: the command is too long\n");
+		cli_fail(
+		    &a, CLI_SYNTAX, "Syntax Error: the command is too long\n");
 		put_answer(s, &a);
 		cli_answer_free(&a);
 		cli_input_free(&s->in);
@@ -233,8 +233,8 @@ new_session(int fd, const char *peer, bool needs_secret)
 	s->client.challenge = s->challenge;
 	s->client.secret_path = secret_path;
 	s->leave_at = needs_secret ? clock_mono() + AUTH_FOR : NSEC_NEVER;
-	cli_input_init(&s->in, needs_secret ? CLI_COMMAND_MAX_UNAUTH :
-	    CLI_COMMAND_MAX);
+	cli_input_init(
+	    &s->in, needs_secret ? CLI_COMMAND_MAX_UNAUTH : CLI_COMMAND_MAX);
 	cli_answer_init(&s->out);
 	LIST_INSERT_HEAD(&sessions, s, list);
 	session_n++;
@@ -294,11 +294,11 @@ on_listen(struct watch *w, short revents)
 		addr_text(&from, peer);
 	else
 		snprintf(peer, sizeof(peer), "cli.sock");
-	s = session_n < SESSION_MAX ?
-	    new_session(fd, peer, e->needs_secret) : NULL;
+	s = session_n < SESSION_MAX ? new_session(fd, peer, e->needs_secret)
+				    : NULL;
 	if (s == NULL) {
-		mgr_say(LOG_WARNING, "CLI: %s refused: too many connections",
-		    peer);
+		mgr_say(
+		    LOG_WARNING, "CLI: %s refused: too many connections", peer);
 		close(fd);
 		return;
 	}
@@ -341,8 +341,7 @@ session_listen_unix(char err[SESSION_ERR_MAX])
 	 * Relative to the state folder, whose name may be longer than the
 	 * address of a socket.
 	 */
-	struct addr a = {.un = {.sun_family = AF_UNIX,
-	    .sun_path = "cli.sock"}};
+	struct addr a = {.un = {.sun_family = AF_UNIX, .sun_path = "cli.sock"}};
 	mode_t mask = umask(0177);
 	bool ok;
 

@@ -45,8 +45,9 @@ folder_bytes(const char *dir)
 	if (d == NULL)
 		return 0;
 	while ((e = readdir(d)) != NULL) {
-		if (fstatat(dirfd(d), e->d_name, &st,
-		    AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+			0 &&
+		    S_ISREG(st.st_mode))
 			sum += (double)st.st_blocks * 512;
 	}
 	closedir(d);
@@ -72,8 +73,8 @@ disk_of(const char *dir, struct statvfs *out)
 
 /* "10g", "20%" of the disk, "" for the default. */
 static bool
-disk_size(const char *text, const char *dir, uint64_t *size,
-    char err[SPEC_ERR_MAX])
+disk_size(
+    const char *text, const char *dir, uint64_t *size, char err[SPEC_ERR_MAX])
 {
 	struct statvfs vfs;
 	double bytes, all, room;
@@ -111,7 +112,7 @@ is_name(const char *s, size_t len)
 		char c = s[i];
 
 		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c == '_') || (i > 0 && c >= '0' && c <= '9')))
+			(c == '_') || (i > 0 && c >= '0' && c <= '9')))
 			return false;
 	}
 	return true;
@@ -163,8 +164,8 @@ parse_store(const char *arg, unsigned number, const char *workdir,
 	eq = strchr(kind, '=');
 	if (eq != NULL) {
 		if (!is_name(kind, (size_t)(eq - kind)))
-			return fail(err, "bad name \"%.*s\"",
-			    (int)(eq - kind), kind);
+			return fail(
+			    err, "bad name \"%.*s\"", (int)(eq - kind), kind);
 		*eq = '\0';
 		strcpy(s->name, kind);
 		kind = eq + 1;
@@ -246,7 +247,8 @@ spec_backend_vcl(const char *arg, char err[SPEC_ERR_MAX])
 		return n < 0 ? NULL : vcl;
 	}
 	if (!strncmp(copy, "unix:", 5) || copy[0] == '/') {
-		n = asprintf(&vcl, "vcl 4.1;\n\nbackend default {\n"
+		n = asprintf(&vcl,
+		    "vcl 4.1;\n\nbackend default {\n"
 		    "    .path = \"%s\";\n}\n",
 		    copy[0] == '/' ? copy : copy + 5);
 		return n < 0 ? NULL : vcl;
@@ -260,7 +262,8 @@ spec_backend_vcl(const char *arg, char err[SPEC_ERR_MAX])
 		*p++ = '\0';
 		if (*p == ':')
 			port = p + 1;
-	} else if ((p = strchr(copy, ':')) != NULL && strchr(p + 1, ':') == NULL) {
+	} else if ((p = strchr(copy, ':')) != NULL &&
+		   strchr(p + 1, ':') == NULL) {
 		*p = '\0';
 		port = p + 1;
 	}
@@ -273,9 +276,10 @@ spec_backend_vcl(const char *arg, char err[SPEC_ERR_MAX])
 		fail(err, "-b %.300s: there is no port %s", arg, port);
 		return NULL;
 	}
-	n = asprintf(&vcl, "vcl 4.1;\n\nbackend default {\n"
-	    "    .host = \"%s\";\n    .port = \"%s\";\n}\n", host,
-	    port ? port : "80");
+	n = asprintf(&vcl,
+	    "vcl 4.1;\n\nbackend default {\n"
+	    "    .host = \"%s\";\n    .port = \"%s\";\n}\n",
+	    host, port ? port : "80");
 	if (n < 0) {
 		fail(err, "out of memory");
 		return NULL;

@@ -12,7 +12,8 @@ enum { SPEC_ERR_MAX = 768 };
  * Fills in the stores from -s; without any, an lmdb store in the state folder
  * workdir.  Sizes in percent, and the default size (STORE_DEFAULT_PERCENT of
  * the room that there is, STORE_DEFAULT_MAX at most), count what the store
- * itself occupies as free, so that they do not shrink as it fills.  false with a message in err.
+ * itself occupies as free, so that they do not shrink as it fills.  false with
+ * a message in err.
  */
 enum { STORE_DEFAULT_PERCENT = 20 };
 #define STORE_DEFAULT_MAX (10ULL << 30)

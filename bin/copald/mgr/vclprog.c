@@ -25,7 +25,7 @@ struct vclprog {
 	char dir[COMPILE_PATH_MAX];
 	const char *state; /* "auto", "warm", "cold" */
 	bool warm;
-	nsec_t cool_at;    /* auto and not active: when it becomes cold */
+	nsec_t cool_at; /* auto and not active: when it becomes cold */
 };
 
 static TAILQ_HEAD(, vclprog) programs = TAILQ_HEAD_INITIALIZER(programs);
@@ -37,7 +37,8 @@ find(const char *name)
 {
 	struct vclprog *p;
 
-	TAILQ_FOREACH(p, &programs, list) {
+	TAILQ_FOREACH(p, &programs, list)
+	{
 		if (!strcmp(p->name, name))
 			return p;
 	}
@@ -82,8 +83,7 @@ check_name(const char *name, struct cli_answer *out)
 			break;
 	}
 	if (*p != '\0' || p == name) {
-		cli_fail(out, CLI_PARAM,
-		    "Illegal character in VCL name ('%c')",
+		cli_fail(out, CLI_PARAM, "Illegal character in VCL name ('%c')",
 		    p == name && *p == '\0' ? ' ' : *p);
 		return false;
 	}
@@ -118,7 +118,7 @@ push_one(const struct vclprog *p, struct cli_answer *out)
 
 	snprintf(so, sizeof(so), "%s/vcl.so", p->dir);
 	return child_ask_words(out, "vcl.load", p->name, so, worker_state(p),
-	    NULL) == CLI_OK;
+		   NULL) == CLI_OK;
 }
 
 void
@@ -136,8 +136,10 @@ vclprog_load(const char *name, const char *path, struct str text,
 		return;
 	}
 	if (program_n >= params->max_vcl) {
-		cli_fail(out, CLI_CANT, "Too many (%u) VCLs already loaded "
-		    "(see max_vcl)\n", program_n);
+		cli_fail(out, CLI_CANT,
+		    "Too many (%u) VCLs already loaded "
+		    "(see max_vcl)\n",
+		    program_n);
 		return;
 	}
 	p = calloc(1, sizeof(*p));
@@ -158,8 +160,7 @@ vclprog_load(const char *name, const char *path, struct str text,
 	program_n++;
 	cli_answer_init(&refused);
 	if (child_is_running() && !push_one(p, &refused)) {
-		cli_fail(out, refused.status, "%s",
-		    refused.p ? refused.p : "");
+		cli_fail(out, refused.status, "%s", refused.p ? refused.p : "");
 		forget(p);
 	} else {
 		cli_out_str(out, STR("VCL compiled.\n"));
@@ -180,7 +181,7 @@ vclprog_use(const char *name, struct cli_answer *out)
 	if (child_is_running()) {
 		/* its probes should run before its first request */
 		if (!was_warm && child_ask_words(out, "vcl.state", p->name,
-		    "warm", NULL) != CLI_OK) {
+				     "warm", NULL) != CLI_OK) {
 			p->warm = false;
 			return;
 		}
@@ -200,8 +201,8 @@ vclprog_use(const char *name, struct cli_answer *out)
 static void
 discard_one(struct vclprog *p, struct cli_answer *out)
 {
-	if (child_is_running() && child_ask_words(out, "vcl.discard", p->name,
-	    NULL) != CLI_OK)
+	if (child_is_running() &&
+	    child_ask_words(out, "vcl.discard", p->name, NULL) != CLI_OK)
 		return;
 	forget(p);
 }
@@ -215,13 +216,16 @@ vclprog_discard(unsigned n, char *const *pattern, struct cli_answer *out)
 	for (unsigned i = 0; i < n; i++) {
 		bool found = false;
 
-		TAILQ_FOREACH(p, &programs, list) {
+		TAILQ_FOREACH(p, &programs, list)
+		{
 			if (fnmatch(pattern[i], p->name, 0))
 				continue;
 			found = true;
 			if (p == active) {
-				cli_fail(out, CLI_CANT, "Cannot discard "
-				    "active VCL program %s\n", p->name);
+				cli_fail(out, CLI_CANT,
+				    "Cannot discard "
+				    "active VCL program %s\n",
+				    p->name);
 				return;
 			}
 		}
@@ -262,12 +266,13 @@ vclprog_set_state(const char *name, const char *text, struct cli_answer *out)
 	if (!strcmp(state, "auto") && !p->warm)
 		warm = false;
 	if (child_is_running() && child_ask_words(out, "vcl.state", p->name,
-	    warm ? state : "cold", NULL) != CLI_OK)
+				      warm ? state : "cold", NULL) != CLI_OK)
 		return;
 	p->state = state;
 	p->warm = warm;
-	p->cool_at = !strcmp(state, "auto") && warm && p != active ?
-	    clock_mono() + NSEC_S(params->vcl_cooldown) : NSEC_NEVER;
+	p->cool_at = !strcmp(state, "auto") && warm && p != active
+			 ? clock_mono() + NSEC_S(params->vcl_cooldown)
+			 : NSEC_NEVER;
 }
 
 nsec_t
@@ -277,14 +282,15 @@ vclprog_tick(nsec_t now)
 	struct cli_answer a;
 	struct vclprog *p;
 
-	TAILQ_FOREACH(p, &programs, list) {
+	TAILQ_FOREACH(p, &programs, list)
+	{
 		if (p->cool_at <= now) {
 			p->warm = false;
 			p->cool_at = NSEC_NEVER;
 			cli_answer_init(&a);
 			if (child_is_running())
-				(void)child_ask_words(&a, "vcl.state",
-				    p->name, "cold", NULL);
+				(void)child_ask_words(
+				    &a, "vcl.state", p->name, "cold", NULL);
 			cli_answer_free(&a);
 		}
 		if (p->cool_at < next)
@@ -314,15 +320,17 @@ vclprog_push(struct cli_answer *out)
 				cli_answer_free(&a);
 				return false;
 			}
-			mgr_say(LOG_ERR, "VCL %s is left out: the worker "
-			    "could not load it", p->name);
+			mgr_say(LOG_ERR,
+			    "VCL %s is left out: the worker "
+			    "could not load it",
+			    p->name);
 			mgr_say_lines(LOG_ERR, "", a.p ? a.p : "");
 			forget(p);
 		}
 		cli_answer_free(&a);
 	}
-	return active == NULL || child_ask_words(out, "vcl.use", active->name,
-	    NULL) == CLI_OK;
+	return active == NULL ||
+	       child_ask_words(out, "vcl.use", active->name, NULL) == CLI_OK;
 }
 
 /* ------------------------------------------------------------- listing */
@@ -338,7 +346,8 @@ list_row(const struct row *r, bool json, struct cli_answer *out)
 	char busy[24] = "-";
 
 	if (json) {
-		cli_out(out, ",\n  {\n    \"status\": \"%s\",\n"
+		cli_out(out,
+		    ",\n  {\n    \"status\": \"%s\",\n"
 		    "    \"state\": \"%s\",\n    \"temperature\": \"%s\",\n",
 		    r->status, r->state, r->temperature);
 		if (r->busy >= 0)
@@ -372,8 +381,8 @@ next_ref(const char **text, struct ref *r)
 		*text = strchr(line, '\n');
 		if (*text != NULL)
 			(*text)++;
-		if (sscanf(line, "%127s %ld %31s", r->name, &r->busy,
-		    state) == 3) {
+		if (sscanf(line, "%127s %ld %31s", r->name, &r->busy, state) ==
+		    3) {
 			r->discarded = !strcmp(state, "discarded");
 			return true;
 		}
@@ -403,7 +412,8 @@ list_discarded(const char *refs, bool json, struct cli_answer *out)
 	while (next_ref(&refs, &r)) {
 		if (r.discarded)
 			list_row(&(struct row){"discarded", "auto", "warm",
-			    r.name, r.busy}, json, out);
+				     r.name, r.busy},
+			    json, out);
 	}
 }
 
@@ -419,9 +429,10 @@ vclprog_list(bool json, unsigned n, char *const *word, struct cli_answer *out)
 		cli_answer_free(&refs);
 	if (json)
 		cli_json_begin(out, n, word);
-	TAILQ_FOREACH(p, &programs, list) {
-		struct row r = {p == active ? "active" : "available",
-		    p->state, p->warm ? "warm" : "cold", p->name,
+	TAILQ_FOREACH(p, &programs, list)
+	{
+		struct row r = {p == active ? "active" : "available", p->state,
+		    p->warm ? "warm" : "cold", p->name,
 		    busy_of(refs.p, p->name)};
 
 		list_row(&r, json, out);
@@ -462,8 +473,8 @@ vclprog_show(const char *name, bool all, struct cli_answer *out)
 		len = CLI_ANSWER_MAX;
 	}
 	/* without -v: the first source alone */
-	while (len > 0 && (n = fread(buf, 1, len < sizeof(buf) ? len :
-	    sizeof(buf), f)) > 0) {
+	while (len > 0 && (n = fread(buf, 1,
+			       len < sizeof(buf) ? len : sizeof(buf), f)) > 0) {
 		cli_out_str(out, str_of(buf, n));
 		len -= n;
 	}

@@ -24,10 +24,10 @@ void vclprog_load(const char *name, const char *path, struct str text,
 void vclprog_use(const char *name, struct cli_answer *out);
 /* Patterns as of glob(7). */
 void vclprog_discard(unsigned n, char *const *pattern, struct cli_answer *out);
-void vclprog_set_state(const char *name, const char *state,
-    struct cli_answer *out);
-void vclprog_list(bool json, unsigned n, char *const *word,
-    struct cli_answer *out);
+void vclprog_set_state(
+    const char *name, const char *state, struct cli_answer *out);
+void vclprog_list(
+    bool json, unsigned n, char *const *word, struct cli_answer *out);
 /* name NULL: the active one; all: included and built-in sources too. */
 void vclprog_show(const char *name, bool all, struct cli_answer *out);
 

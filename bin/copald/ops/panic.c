@@ -111,10 +111,9 @@ on_signal(int sig, siginfo_t *si, void *context)
 	clock_gettime(CLOCK_REALTIME, &real);
 	prctl(PR_GET_NAME, thread);
 	say("\nversion = copal-%s\nnow = %lld.%06ld (mono), %lld.%06ld (real)\n"
-	    "pid = %d\nthread = %s\n", PACKAGE_VERSION,
-	    (long long)mono.tv_sec, mono.tv_nsec / 1000,
-	    (long long)real.tv_sec, real.tv_nsec / 1000, (int)getpid(),
-	    thread);
+	    "pid = %d\nthread = %s\n",
+	    PACKAGE_VERSION, (long long)mono.tv_sec, mono.tv_nsec / 1000,
+	    (long long)real.tv_sec, real.tv_nsec / 1000, (int)getpid(), thread);
 	if (panic_describe != NULL &&
 	    panic_len + 1 < sizeof(panic_area->text)) {
 		size_t room = sizeof(panic_area->text) - panic_len;
@@ -145,8 +144,8 @@ panic_thread(void)
 void
 panic_install(struct panic_area *area)
 {
-	static const int fatal[] = {SIGABRT, SIGQUIT, SIGSEGV, SIGBUS, SIGILL,
-	    SIGFPE};
+	static const int fatal[] = {
+	    SIGABRT, SIGQUIT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 	struct sigaction sa = {0};
 	void *frame[2];
 
@@ -174,15 +173,16 @@ panic_set_describe(void (*describe)(char *buf, size_t len))
  * which would tell only stderr.
  */
 void
-__assert_fail(const char *expr, const char *file, unsigned line,
-    const char *func)
+__assert_fail(
+    const char *expr, const char *file, unsigned line, const char *func)
 {
 	static atomic_flag said = ATOMIC_FLAG_INIT;
 
 	if (panic_area != NULL && !atomic_flag_test_and_set(&said))
 		say("Assert error in %s(), %s line %u:\n"
-		    "  Condition(%s) not true.\n", func, file, line, expr);
-	fprintf(stderr, "copald: assert error in %s(), %s line %u: %s\n",
-	    func, file, line, expr);
+		    "  Condition(%s) not true.\n",
+		    func, file, line, expr);
+	fprintf(stderr, "copald: assert error in %s(), %s line %u: %s\n", func,
+	    file, line, expr);
 	abort();
 }
