@@ -282,6 +282,26 @@ backend_get(struct backend *b, bool fresh, double connect_timeout,
 	return r;
 }
 
+/*
+ * Bytes that nobody asked for, or the end, make a connection useless.  That
+ * it was said to be readable does not tell: a body that was read to its last
+ * byte, and not one further, leaves that standing.
+ */
+static bool
+is_quiet(struct backend_conn *c)
+{
+	char byte;
+
+	if (c->src.ready & SOURCE_HUP)
+		return false;
+	if (!(c->src.ready & SOURCE_READ))
+		return true;
+	if (recv(c->src.fd, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
+		return false;
+	c->src.ready &= (uint8_t)~SOURCE_READ;
+	return true;
+}
+
 void
 backend_conn_put(struct backend_conn **pp, bool keep)
 {
@@ -290,9 +310,7 @@ backend_conn_put(struct backend_conn **pp, bool keep)
 	struct backend_conn *_Atomic *list;
 
 	*pp = NULL;
-	/* bytes that nobody asked for, or the end: not to be used again */
-	if (!keep || (c->src.ready & (SOURCE_READ | SOURCE_HUP)) ||
-	    core->draining) {
+	if (!keep || core->draining || !is_quiet(c)) {
 		conn_close(c);
 		return;
 	}
