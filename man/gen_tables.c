@@ -3,9 +3,9 @@
  *
  *      gen_tables [module.vmod] < page.in > page
  *
- * A line that is only @counters@, @log_tags@, @params@ or @params_compat@, or
- * one of gen_vcl.c's, is replaced by that table, in man(7)'s macros; anything
- * else is copied.  Runs while Copal is built.
+ * A line that is only @counters@, @log_tags@, @params@, @params_compat@,
+ * @cli_cmds@ or one of gen_vcl.c's, is replaced by that table, in man(7)'s
+ * macros; anything else is copied.  Runs while Copal is built.
  */
 #include "gen_tables.h"
 
@@ -186,6 +186,28 @@ params_compat(void)
 #undef PARAM_COMPAT
 }
 
+/* ---- commands of the CLI; those for tests are left out ---- */
+
+static void
+cli_cmd(const char *syntax, const char *summary, const char *doc)
+{
+	if (strncmp(syntax, "debug.", 6) == 0)
+		return;
+	item(syntax);
+	line(summary);
+	if (*doc != '\0')
+		line(doc);
+}
+
+static void
+cli_cmds(void)
+{
+#define CLI_CMD(id, name, where, min, max, syntax, summary, doc)               \
+	cli_cmd(syntax, summary, doc);
+#include "tbl/cli_cmds.h"
+#undef CLI_CMD
+}
+
 int
 main(int argc, char **argv)
 {
@@ -200,6 +222,8 @@ main(int argc, char **argv)
 			params();
 		else if (strcmp(buf, "@params_compat@\n") == 0)
 			params_compat();
+		else if (strcmp(buf, "@cli_cmds@\n") == 0)
+			cli_cmds();
 		else if (!vcl_table(buf, argc > 1 ? argv[1] : NULL))
 			fputs(buf, stdout);
 	}

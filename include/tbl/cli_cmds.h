@@ -88,7 +88,7 @@ CLI_CMD(start, "start", MGR, 0, 0,
 CLI_CMD(status, "status", MGR, 0, 0,
     "status [-j]",
     "Check status of the worker process.",
-    "stopped, starting, running or stopping.")
+    "It is stopped, starting, running or stopping.")
 CLI_CMD(stop, "stop", MGR, 0, 0,
     "stop",
     "Stop the worker process.",
