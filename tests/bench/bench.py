@@ -141,12 +141,16 @@ def sc_f():
         time.sleep(1)
 
 
+def get(s, i):              # an object that fill() asked for: the Host is part of its key
+    return http(s.port, f"/s/10240/g{i}", timeout=20, host="127.0.0.1")
+
+
 def sc_g():
     for s in each("cp"):
         with lock(fcntl.LOCK_SH):
             t, got = fill(s, "/s/10240/g", 100000)
         say("g", s.name, "filled", got, f"in {t:.0f} s")
-        time.sleep(75)                  # let a lazy store write its state (ATS: every 60 s)
+        time.sleep(75 if s.name == "ats" else 3)    # let a lazy store write its state (ATS: every 60 s)
         for s in rounds([s]):
             tt = time.time()
             s.stop()
@@ -157,16 +161,39 @@ def sc_g():
             first, tries = None, 0
             while time.time() - t0 < 20 and first is None:
                 a = count()
-                st, h, b = http(s.port, f"/s/10240/g{5000 + tries * 37}")
+                st, h, b = get(s, 5000 + tries * 37 % 90000)
                 if st == 200 and len(b) == 10240 and count() == a:
                     first = time.time() - t0
                 tries += 1
             n1, ok = count(), 0
             for i in range(1000, 90000, 89):
-                ok += http(s.port, f"/s/10240/g{i}")[0] == 200
+                ok += get(s, i)[0] == 200
             lost = count() - n1
             out["points"].append(dict(scen="g-start", peer=s.name, stop_s=stop, listen_s=up, first_hit_s=first, tries=tries, lost_of_1000=lost))
             say("g", s.name, f"stop {stop:.2f} s, listening {up:.3f} s, first hit {first} s after {tries} tries, {lost} of {ok} lost")
+        if s.name == "copal":
+            worker_crash(s)
+
+
+def worker_crash(s):        # kill -9 of the worker; the manager, which keeps the sockets, starts another
+    for rep in range(args.r):
+        workers = [p for p in s.pids() if p != s.proc.pid]
+        n0, t0 = count(), time.time()
+        for p in workers:
+            os.kill(p, signal.SIGKILL)
+        gone = 0                        # connections that were refused or broken meanwhile
+        while time.time() - t0 < 20:
+            try:
+                if get(s, 5000)[0] == 200:
+                    break
+            except OSError:
+                pass
+            gone += 1
+        t, n1 = time.time() - t0, count()
+        ok = sum(get(s, i)[0] == 200 for i in range(1000, 90000, 89))
+        lost = count() - n1
+        out["points"].append(dict(scen="g-crash", peer=s.name, first_answer_s=t, failed=gone, first_hit=n1 == n0, lost_of_1000=lost))
+        say("g", s.name, f"kill -9 of the worker: answer after {t:.3f} s, {gone} failed before, a hit: {n1 == n0}, {lost} of {ok} lost")
 
 
 def sc_h():
