@@ -100,11 +100,12 @@ loop_free(struct loop **lp)
 
 	if (l == NULL)
 		return;
-	*lp = NULL;
 	loop_enter(l);
 	fibers_cancel(&l->fibers);
+	/* they may still know the loop by *lp */
 	while (l->fibers.live_n > 0)
 		loop_turn(l, NSEC_NEVER);
+	*lp = NULL;
 	while (atomic_load(&l->visitors) > 0)
 		sched_yield();
 	loop_enter(before == l ? NULL : before);
