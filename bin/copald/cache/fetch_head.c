@@ -3,6 +3,7 @@
  */
 
 #include "backend.h"
+#include "core.h"
 #include "fetch_head.h"
 #include "http_semantics.h"
 #include "params.h"
@@ -205,7 +206,8 @@ void
 fetch_freshness(struct fetch *f)
 {
 	struct freshness fr;
-	double now = clock_wall();
+	/* the turn's time, as whoever delivers will count from */
+	double now = loop_wall(f->core->loop);
 
 	freshness_of(&fr, &f->beresp, now, params->default_ttl);
 	f->age = fr.age;
