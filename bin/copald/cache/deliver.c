@@ -175,6 +175,9 @@ send_bytes(struct request *req, uint64_t at, uint64_t end)
 	struct object *o = req->obj;
 	struct body_view v;
 
+	/* what is before a range need not wait for us */
+	if (req->reading && at > 0)
+		body_reader_at(&o->body, &req->reader, at);
 	while (at < end) {
 		size_t n;
 		int r;
