@@ -9,8 +9,12 @@ use ${copald}, ${copaladm}, ${copallog}, ${copalstat} and ${srcdir} (the
 folder of scenarios).  Each file gets a temporary folder of its own.
 
 varnishtest is $VARNISHTEST, or the one that autogen.sh took out of Debian's
-package, or the one in PATH.  Prints the logs of the files that failed, then
-how many passed and failed; exits with 1 if one failed.
+package, or the one in PATH.  Each core has origin
+connections of its own: so that a scripted origin sees them in one order,
+copald uses one core, unless a file says -arg "-p workers=2".
+
+Prints the logs of the files that failed, then how many passed and failed;
+exits with 1 if one failed.
 """
 import argparse
 import concurrent.futures
@@ -79,7 +83,7 @@ if [ -n "$dir" ]; then      # it looks at the second index if the first has any
     (while readlink "/proc/$$/exe"; do sleep 0.1; done
     rm -rf "$dir"/_.vsm_*) </dev/null >/dev/null 2>&1 &
 fi
-exec "COPALD" "$@"
+exec "COPALD" -p workers=1 "$@"
 """
 
 
