@@ -53,7 +53,7 @@ drop_objects(struct request *req)
 		index_release(&req->busy);
 	if (req->reading)
 		body_reader_end(&req->obj->body, &req->reader);
-	req->reading = false;
+	req->reading = req->is_hit = false;
 	object_unref(&req->obj);
 	object_unref(&req->stale);
 	fetch_unref(&req->fetch);
@@ -82,6 +82,16 @@ common_verdict(struct request *req, enum vcl_ret ret)
 	}
 }
 
+/* the rest of a weight after its first 0 */
+static bool
+is_zero(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] != '0' && s.p[i] != '.')
+			return false;
+	return true;
+}
+
 static bool
 accepts_gzip(struct str v)
 {
@@ -93,8 +103,7 @@ accepts_gzip(struct str v)
 			continue;
 		for (size_t i = 0; i + 2 < item.len; i++)
 			if (!strncasecmp(item.p + i, "q=0", 3) &&
-			    strspn(item.p + i + 3, "0.") ==
-			    item.len - i - 3)
+			    is_zero(str_of(item.p + i + 3, item.len - i - 3)))
 				return false;
 		return true;
 	}
@@ -437,6 +446,9 @@ step_fail(struct request *req)
 	COUNT_INC(vcl_fail);
 	drop_objects(req);
 	req->stream->close = true;
+	/* nothing that policy made is in the workspace after this */
+	vcl_ctx_end(&req->ctx);
+	request_rollback(req);
 	arena_rollback(&req->ws, req->ws_mark);
 	if (!deliver_synth_head(req, 503, STR("VCL failed"))) {
 		req->stream->ops->abort(req->stream);
@@ -488,7 +500,11 @@ request_new(struct stream *s)
 	size_t at = (sizeof(struct request) + 63) & ~(size_t)63;
 	struct request *req = s->mem;
 	struct core *c = s->core;
+	size_t log = params->vsl_buffer;
 
+	/* the block may be older than the parameter's value */
+	if (log > (s->mem_len - at) / 2)
+		log = (s->mem_len - at) / 2;
 	memset(req, 0, sizeof *req);
 	req->core = c;
 	req->stream = s;
@@ -503,8 +519,8 @@ request_new(struct stream *s)
 	req->listener_name = s->listener->name;
 	req->ttl_limit = req->grace_limit = -1;
 	log_txn_begin(&req->log, c->ring, LOG_KIND_REQUEST, req->xid,
-	    s->sess_xid, (char *)s->mem + at, (uint32_t)params->vsl_buffer);
-	at += params->vsl_buffer;
+	    s->sess_xid, (char *)s->mem + at, (uint32_t)log);
+	at += log;
 	at = (at + 15) & ~(size_t)15;
 	arena_init(&req->ws, (char *)s->mem + at, s->mem_len - at);
 	req->program = program_ref_active();
@@ -553,7 +569,7 @@ request_serve(struct stream *s)
 	if (!http_init(&req->http, &req->ws,
 	    params->http_max_hdr + FIELDS_OWN)) {
 		s->ops->abort(s);
-		log_txn_end(&req->log);
+		request_end(req);
 		return;
 	}
 	req->received = s->http;
