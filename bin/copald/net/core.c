@@ -84,7 +84,7 @@ core_block_get(struct block_list *l, size_t size)
 	if (l->size != size) { /* a parameter was changed */
 		while ((b = l->first) != NULL) {
 			l->first = *(void **)b;
-			free(b);
+			free((char *)b - 64);
 		}
 		l->n = 0;
 		l->size = size;
