@@ -33,7 +33,7 @@ static struct stripe stripe[STRIPES];
 int
 index_init(uint64_t memory)
 {
-	uint64_t n = 1024;
+	uint64_t n = STRIPES;
 
 	while (n < memory / OBJECT_MIN && n < (UINT64_C(1) << 32))
 		n *= 2;
@@ -63,10 +63,11 @@ stripe_of(const uint8_t hash[STORE_HASH_LEN])
 	return &stripe[hash_word(hash) % STRIPES].lock;
 }
 
+/* All keys of a bucket have the same stripe: there are STRIPES or more. */
 static struct objhead *_Atomic *
 bucket_of(const uint8_t hash[STORE_HASH_LEN])
 {
-	return &bucket[(hash_word(hash) / STRIPES) & bucket_mask];
+	return &bucket[hash_word(hash) & bucket_mask];
 }
 
 static bool
@@ -249,7 +250,10 @@ object_retired(struct qsbr_item *i)
 	object_unref(&o);
 }
 
-/* stripe locked; the index's reference is dropped after the grace period */
+/*
+ * stripe locked; the index's reference is dropped after the grace period: at
+ * once if no core runs any more, so who goes on with o has one of its own
+ */
 static bool
 object_unlink(struct objhead *h, struct object *o)
 {
@@ -277,16 +281,16 @@ variants_prune(struct objhead *h, struct object *o, struct object **out,
 	for (x = h->variants; x != NULL && *out_n < max; x = next) {
 		next = x->next;
 		if (str_eq(x->vary, o->vary)) {
-			object_unlink(h, x);
 			out[(*out_n)++] = object_ref(x);
+			object_unlink(h, x);
 		} else {
 			n++;
 			oldest = x;
 		}
 	}
 	if (n > params->max_variants && oldest != NULL && *out_n < max) {
-		object_unlink(h, oldest);
 		out[(*out_n)++] = object_ref(oldest);
+		object_unlink(h, oldest);
 	}
 }
 
@@ -318,6 +322,21 @@ index_insert(struct objhead *h, struct object *o)
 
 	pthread_mutex_lock(lock);
 	insert_unlock(h, o, lock);
+}
+
+bool
+index_insert_fetched(struct objhead *h, struct fetch *f, struct object *o)
+{
+	pthread_mutex_t *lock = stripe_of(h->hash);
+
+	/* purges mark fetches under the same lock */
+	pthread_mutex_lock(lock);
+	if (f->purged) {
+		pthread_mutex_unlock(lock);
+		return false;
+	}
+	insert_unlock(h, o, lock);
+	return true;
 }
 
 int
@@ -408,8 +427,8 @@ remove_matching(const uint8_t hash[STORE_HASH_LEN],
 			for (o = h->variants; o != NULL && n < 64; o = after) {
 				after = o->next;
 				if (match(priv, o)) {
-					object_unlink(h, o);
 					gone[n++] = object_ref(o);
+					object_unlink(h, o);
 				}
 			}
 			if (purge)
