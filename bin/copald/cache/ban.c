@@ -297,10 +297,13 @@ purge_call(void *arg)
 	log_begin(&w, &e);
 	pthread_rwlock_unlock(&purge_gate);
 	c->result = log_end(&w, c->err);
-	/* what was loaded from disk in between */
-	c->removed += index_purge(c->key->hash);
-	/* a load from disk that began before must look again */
+	/*
+	 * Counted first: who puts something into the index now, and then
+	 * finds the old count, did so before the second purge.
+	 */
 	atomic_fetch_add(&purges, 1);
+	/* what was loaded from disk, or claimed late, in between */
+	c->removed += index_purge(c->key->hash);
 	pthread_mutex_unlock(&write_lock);
 }
 

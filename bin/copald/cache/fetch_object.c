@@ -83,10 +83,12 @@ fetch_is_cacheable(const struct fetch *f)
 void
 fetch_publish(struct fetch *f, bool cacheable)
 {
-	if (cacheable)
-		index_insert(f->busy, f->obj);
-	else if (f->busy != NULL && f->uncacheable)
+	if (cacheable) {
+		if (!index_insert_fetched(f->busy, f, f->obj))
+			atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
+	} else if (f->busy != NULL && f->uncacheable) {
 		put_marker(f, f->make_hitpass ? OBJ_HITPASS : OBJ_HITMISS);
+	}
 	if (f->req != NULL && !f->req->reading) {
 		body_reader_begin(&f->obj->body, &f->req->reader);
 		f->req->reading = true;
