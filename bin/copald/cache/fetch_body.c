@@ -8,6 +8,7 @@
 #include "core.h"
 #include "counters.h"
 #include "fetch_body.h"
+#include "fetch_object.h"
 #include "index.h"
 #include "lookup.h"
 #include "params.h"
@@ -182,6 +183,9 @@ give_up_keeping(struct fetch *f, struct filling *fill)
 	filling_stop(fill);
 	index_remove(f->obj);
 	atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
+	/* who waited for the whole must read now, to make room */
+	if (atomic_load(&f->state) == FETCH_RUNNING)
+		fetch_publish(f, false);
 	body_set_windowed(&f->obj->body);
 }
 
