@@ -186,6 +186,54 @@ idle_timeout(struct timer *t)
 	conn_close(c);
 }
 
+static void
+close_idle(struct backend *b, unsigned core)
+{
+	struct backend_conn *c;
+
+	while ((c = b->idle[core]) != NULL) {
+		b->idle[core] = c->next;
+		conn_close(c);
+	}
+}
+
+struct retire_mail {
+	struct mail mail;
+	struct backend *backend;
+};
+
+static void
+core_retire(struct mail *m)
+{
+	struct retire_mail *r = (struct retire_mail *)m;
+
+	close_idle(r->backend, core_self()->index);
+	backend_unref(&r->backend);
+	free(r);
+}
+
+void
+backend_retire(struct backend **pp)
+{
+	struct backend *b = *pp;
+
+	atomic_store(&b->retired, true);
+	for (unsigned i = 0; i < core_count(); i++) {
+		struct retire_mail *r;
+
+		/* its thread has ended, and so will the process */
+		if (core_at(i)->loop == NULL)
+			continue;
+		r = calloc(1, sizeof *r);
+		if (r == NULL)
+			break; /* backend_idle_timeout will do it */
+		r->mail.fn = core_retire;
+		r->backend = backend_ref(b);
+		loop_post(core_at(i)->loop, &r->mail);
+	}
+	backend_unref(pp);
+}
+
 static enum backend_error
 connect_one(struct backend *b, const struct addr *a, double timeout,
     struct backend_conn **out, int *err)
@@ -310,7 +358,7 @@ backend_conn_put(struct backend_conn **pp, bool keep)
 	struct backend_conn *_Atomic *list;
 
 	*pp = NULL;
-	if (!keep || core->draining || !is_quiet(c)) {
+	if (!keep || core->draining || c->backend->retired || !is_quiet(c)) {
 		conn_close(c);
 		return;
 	}

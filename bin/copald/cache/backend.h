@@ -34,6 +34,7 @@ struct backend {
 	_Atomic unsigned connections; /* open, idle ones included */
 	_Atomic uint64_t requests, fails;
 	struct backend_conn *_Atomic *idle; /* a list a core */
+	_Atomic bool retired;   /* connections are not kept any more */
 	struct backend *next;   /* all backends; backend.list */
 };
 
@@ -56,6 +57,11 @@ struct backend *backend_new(const struct vcl_backend_def *,
     const char *program_name, char *err, size_t err_len);
 struct backend *backend_ref(struct backend *);
 void backend_unref(struct backend **);
+/*
+ * Gives up the reference of the program that had it: idle connections are
+ * closed, those in use when their request ends.
+ */
+void backend_retire(struct backend **);
 bool backend_is_healthy(const struct backend *);
 
 enum backend_error {

@@ -206,7 +206,7 @@ program_close(struct program *p)
 		}
 		for (unsigned i = 0; i < info->backend_n; i++)
 			if (*info->backend[i].instance != NULL)
-				backend_unref(info->backend[i].instance);
+				backend_retire(info->backend[i].instance);
 		for (unsigned i = 0; i < info->acl_n; i++)
 			acl_free(info->acl[i].instance);
 		for (unsigned i = 0; i < info->regex_n; i++)
