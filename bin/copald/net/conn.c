@@ -140,6 +140,14 @@ conn_log(const struct conn *conn, double now)
 }
 
 static void
+block_put(struct conn *conn)
+{
+	arena_reset(&conn->block->fields);
+	core_block_put(&conn->core->client_blocks, conn->block);
+	conn->block = NULL;
+}
+
+static void
 conn_close(struct conn *conn, const char *why)
 {
 	struct core *c = conn->core;
@@ -153,7 +161,7 @@ conn_close(struct conn *conn, const char *why)
 		close(conn->src.fd);
 	}
 	if (conn->block != NULL)
-		core_block_put(&c->client_blocks, conn->block);
+		block_put(conn);
 	if (conn->next != NULL)
 		conn->next->prev = conn->prev;
 	if (conn->prev != NULL)
@@ -231,8 +239,7 @@ conn_linger(struct conn *conn, const char *why)
 	conn->serving = false;
 	conn->lingering = true;
 	conn->have = 0;
-	core_block_put(&c->client_blocks, conn->block);
-	conn->block = NULL;
+	block_put(conn);
 	conn->deadline = loop_now(c->loop) + NSEC_S(LINGER_S);
 	timer_set(c->loop, &conn->timer, conn->deadline);
 	conn_linger_read(conn);
@@ -363,7 +370,6 @@ conn_head_begins(struct conn *conn)
 static enum conn_next
 conn_receive(struct conn *conn)
 {
-	struct core *c = conn->core;
 	struct stream_block *b = conn->block;
 	size_t room = params->http_req_size;
 	ssize_t n;
@@ -388,10 +394,8 @@ conn_receive(struct conn *conn)
 	if (n < (ssize_t)room)
 		conn->src.ready &= (uint8_t)~SOURCE_READ;
 	if (n < 0 && errno == EAGAIN) {
-		if (conn->have == 0) {
-			core_block_put(&c->client_blocks, b);
-			conn->block = NULL;
-		}
+		if (conn->have == 0)
+			block_put(conn);
 		return CONN_WAITS;
 	}
 	if (n <= 0) {
@@ -486,8 +490,7 @@ conn_next(struct conn *conn)
 		conn_head_begins(conn);
 		next = conn_look(conn);
 	} else {
-		core_block_put(&c->client_blocks, b);
-		conn->block = NULL;
+		block_put(conn);
 		if (c->draining) {
 			conn_close(conn, "SHUTDOWN");
 			return CONN_GONE;
