@@ -269,7 +269,7 @@ class Copald:
         self.dir.chmod(0o755)
         self.workdir = self.dir / "n"
         self.args = list(args)
-        self.store = store or "lmdb,,256m"
+        self.store = store or "lmdb,,256m"     # None: copald's default
         self.env = {**os.environ, **(env or {})}
         self.fsize = fsize      # bytes: no file may be larger
         self.process = None
@@ -292,8 +292,8 @@ class Copald:
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [COPALD, "-F", "-n", self.workdir, "-a",
-                 f"127.0.0.1:{self.port or 0}", "-s", self.store,
-                 *self.args],
+                 f"127.0.0.1:{self.port or 0}",
+                 *(["-s", self.store] if self.store else []), *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.env, preexec_fn=limits)
 

@@ -1,0 +1,244 @@
+"""-s: kinds, names, sizes, wrong ones; a disk that is full."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from copal import COPALD, Copald, Origin, is_sanitized, wait_until
+
+MB = 1 << 20
+
+
+@pytest.fixture
+def origin():
+    with Origin() as o:
+        yield o
+
+
+def storage(copal):
+    """The kinds by name."""
+    return dict(re.findall(r"^storage\.(\w+) = (\w+)", copal.adm(
+        "storage.list"), re.M))
+
+
+def check_hits(copal, origin):
+    for path in ("/b/0/a", "/b/700/a", "/b/70000/a", "/b/700000/a?chunked"):
+        first, second = copal.get(path), copal.get(path)
+        assert second.is_hit, path
+        assert first.body == second.body == origin.body(path), path
+
+
+@pytest.mark.parametrize("spec,name,kind", [
+    ("ram,64m", "s0", "ram"),
+    ("ram", "s0", "ram"),
+    ("malloc,64M", "s0", "ram"),
+    ("mine=ram,64mb", "mine", "ram"),
+    ("lmdb", "s0", "lmdb"),
+    ("lmdb,,64m", "s0", "lmdb"),
+    ("disk1=lmdb,%(dir)s/elsewhere,64m", "disk1", "lmdb"),
+    ("lmdb,%(dir)s/a/b/c,1%%", "s0", "lmdb"),
+])
+def test_kinds(origin, spec, name, kind):
+    copal = Copald(origin)
+    copal.store = spec % {"dir": copal.dir}
+    with copal:
+        assert storage(copal) == {name: kind}
+        check_hits(copal, origin)
+        if kind == "lmdb":
+            seen = origin.total()
+            copal.stop()
+            copal.start()
+            check_hits(copal, origin)
+            assert origin.total() == seen
+        where = spec.split(",")[1] if "%" in spec else \
+            f"{copal.workdir}/store"
+        assert os.path.isdir(where % {"dir": copal.dir}) == (kind == "lmdb")
+
+
+def test_ram_starts_empty(origin):
+    with Copald(origin, store="ram,64m") as copal:
+        check_hits(copal, origin)
+        copal.stop()
+        copal.start()
+        assert not copal.get("/b/700/a").is_hit
+
+
+def test_default_store(origin):
+    """Without -s: on disk, in the state folder."""
+    copal = Copald(origin)
+    copal.store = None
+    with copal:
+        assert storage(copal) == {"s0": "lmdb"}
+        assert (copal.workdir / "store").is_dir()
+        assert copal.get("/b/700/a").status == 200
+        copal.stop()
+        copal.start()
+        assert copal.get("/b/700/a").is_hit
+
+
+def test_two_stores(origin):
+    vcl = """vcl 4.1;
+        backend default { .host = "127.0.0.1"; .port = "%(port)d"; }
+        sub vcl_backend_response {
+            if (bereq.url ~ "^/b/700/") { set beresp.storage = storage.fast; }
+            else { set beresp.storage = storage.disk; }
+        }"""
+    with Copald(origin, "-s", "fast=ram,32m", vcl=vcl,
+                store="disk=lmdb,,64m") as copal:
+        assert storage(copal) == {"disk": "lmdb", "fast": "ram"}
+        check_hits(copal, origin)
+        copal.stop()
+        copal.start()
+        assert not copal.get("/b/700/a").is_hit
+        assert copal.get("/b/70000/a").is_hit
+
+
+def test_another_size_next_time(origin):
+    """A store that was larger shrinks to what it may have."""
+    with Copald(origin, store="lmdb,,256m") as copal:
+        with copal.client() as client:
+            for i in range(150):
+                client.get(f"/b/1000000/big{i}")
+        copal.stop()
+        assert copal.disk() > 120 * MB
+        copal.store = "lmdb,,64m"
+        copal.start()
+        wait_until("it to shrink", lambda: copal.disk() <= 64 * MB)
+        with copal.client() as client:
+            hits = 0
+            for i in range(150):
+                r = client.get(f"/b/1000000/big{i}")
+                assert r.body == origin.body(f"/b/1000000/big{i}")
+                hits += r.is_hit
+        assert copal.disk() <= 64 * MB
+
+
+@pytest.mark.parametrize("spec,why", [
+    ("", "store"),
+    ("disk,64m", "unknown kind"),
+    ("ram,64q", "bad size"),
+    ("ram,-5m", "bad size"),
+    ("ram,1", "too small"),
+    ("lmdb,,1m", "too small"),
+    ("lmdb,,0%", "bad size"),
+    ("lmdb,,101%", "bad size"),
+    ("lmdb,,64m,extra", "unexpected"),
+    ("ram,64m,extra", "bad size"),
+    ("1st=ram,64m", "bad name"),
+    ("=ram,64m", "bad name"),
+    ("lmdb,/proc/nowhere/store,64m", "/proc/nowhere"),
+    ("lmdb,/etc/passwd,64m", "/etc/passwd"),
+    ("lmdb,%s,64m" % ("x" * 5000), "too long"),
+])
+def test_wrong_specs(origin, spec, why):
+    copal = Copald(origin, store=spec or " ")
+    try:
+        done = subprocess.run(
+            [COPALD, "-F", "-n", copal.workdir, "-a", "127.0.0.1:0",
+             "-s", spec, *copal.args],
+            capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2, done.stderr
+        assert why in done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert done.stderr.startswith("copald: ")
+    finally:
+        copal.remove()
+
+
+def test_same_store_twice(origin):
+    for args, why in ((["-s", "a=ram", "-s", "a=ram"], "named a"),
+                      (["-s", "a=lmdb,,64m", "-s", "b=lmdb,,64m"],
+                       "another store is in")):
+        copal = Copald(origin)
+        try:
+            done = subprocess.run(
+                [COPALD, "-F", "-n", copal.workdir, "-a", "127.0.0.1:0",
+                 *args, *copal.args],
+                capture_output=True, text=True, timeout=60)
+            assert done.returncode == 2 and why in done.stderr
+            assert done.stderr.count("\n") == 1, done.stderr
+        finally:
+            copal.remove()
+
+
+# -------------------------------------------------------------- disk full
+
+def churn(copal, origin, n, size=300_000, tag="c"):
+    with copal.client() as client:
+        for i in range(n):
+            path = f"/b/{size}/{tag}{i}"
+            r = client.get(path)
+            assert r.status == 200 and r.body == origin.body(path)
+
+
+def mounted(size):
+    """A small file system at a new folder; None if that may not be."""
+    folder = os.path.join("/tmp", f"copal.disk.{os.getpid()}")
+    os.makedirs(folder, exist_ok=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o",
+                           f"size={size},mode=755", "tmpfs", folder],
+                          capture_output=True)
+    if done.returncode != 0:
+        os.rmdir(folder)
+        return None
+    return folder
+
+
+def test_disk_full(origin):
+    """The store is given 256 MB of a disk that has 40."""
+    folder = mounted("40m")
+    if folder is None:
+        pytest.skip("may not mount a tmpfs")
+    try:
+        with Copald(origin, store=f"lmdb,{folder}/store,256m") as copal:
+            churn(copal, origin, 20)
+            with open(os.path.join(folder, "others"), "wb") as f:
+                try:    # somebody else takes all that is left
+                    while True:
+                        f.write(b"x" * 65536)
+                        f.flush()
+                except OSError:
+                    pass
+            churn(copal, origin, 300)
+            for _ in range(2):
+                r = copal.get("/b/300000/c299")
+                assert r.body == origin.body("/b/300000/c299")
+            assert r.is_hit
+            os.unlink(os.path.join(folder, "others"))
+            churn(copal, origin, 100, tag="d")
+            check_hits(copal, origin)
+            copal.stop()
+            copal.start()
+            check_hits(copal, origin)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+        os.rmdir(folder)
+
+
+@pytest.mark.skipif(is_sanitized(), reason="sanitizers map large files")
+def test_files_may_not_grow(origin):
+    """RLIMIT_FSIZE: writes fail with EFBIG from the first segment on."""
+    with Copald(origin, "-p", "vsl_space=2m", store="lmdb,,256m",
+                fsize=8 * MB) as copal:
+        churn(copal, origin, 60)
+        check_hits(copal, origin)
+        assert copal.get("/b/300000/c59").is_hit
+        copal.fsize = None
+        copal.stop()
+        copal.start()
+        churn(copal, origin, 60)
+        check_hits(copal, origin)
+
+
+def test_folder_is_lost(origin):
+    """rm -r of a store that is in use: what is in memory is served."""
+    with Copald(origin, store="lmdb,,64m") as copal:
+        check_hits(copal, origin)
+        subprocess.run(["rm", "-r", copal.workdir / "store"], check=True)
+        check_hits(copal, origin)
+        churn(copal, origin, 400)
+        check_hits(copal, origin)
+        copal.stop()
+        copal.start()
+        check_hits(copal, origin)
