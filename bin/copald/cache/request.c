@@ -68,6 +68,15 @@ synth(struct request *req, int status, struct str reason)
 	return STEP_SYNTH;
 }
 
+/* vcl_synth makes the answer; with the headers as they came. */
+static enum request_step
+vcl_failed(struct request *req)
+{
+	COUNT_INC(vcl_fail);
+	request_rollback(req);
+	return synth(req, 503, STR("VCL failed"));
+}
+
 static enum request_step
 common_verdict(struct request *req, enum vcl_ret ret)
 {
@@ -78,7 +87,7 @@ common_verdict(struct request *req, enum vcl_ret ret)
 	case VCL_RET_RESTART:
 		return STEP_RESTART;
 	default: /* fail, and what the compiler would not have let through */
-		return STEP_FAIL;
+		return vcl_failed(req);
 	}
 }
 
@@ -141,10 +150,8 @@ step_recv(struct request *req)
 {
 	enum vcl_ret ret;
 
-	req->hash_always_miss = req->hash_ignore_busy =
-	    req->hash_ignore_vary = false;
+	/* what policy set, like req.hash_always_miss, lasts over a restart */
 	req->is_hit = req->is_pass = req->is_hitmiss = req->is_hitpass = false;
-	req->ttl_limit = req->grace_limit = -1;
 	req->ctx.key.len = 0;
 	ret = program_call(&req->ctx, VCL_SUB_RECV);
 	switch (ret) {
@@ -334,7 +341,9 @@ step_synth(struct request *req)
 	case VCL_RET_DELIVER:
 		break;
 	case VCL_RET_RESTART:
-		return STEP_RESTART;
+		if (req->restarts <= params->max_restarts)
+			return STEP_RESTART;
+		break; /* too many is why we are here */
 	default:
 		return STEP_FAIL;
 	}
@@ -426,7 +435,7 @@ step_restart(struct request *req)
 	req->restarts++;
 	if (req->restarts > params->max_restarts) {
 		log_put(&req->log, LOG_VCL_ERROR, STR("Too many restarts"));
-		return STEP_FAIL;
+		return synth(req, 503, STR_NULL);
 	}
 	req->xid = core_xid(req->core);
 	log_link(&req->log, LOG_KIND_REQUEST, req->xid, LOG_REASON_RESTART);
@@ -439,7 +448,7 @@ step_restart(struct request *req)
 	return STEP_RECV;
 }
 
-/* Policy failed: an answer that needs none. */
+/* vcl_synth failed as well, or there is no room: an answer without policy. */
 static enum request_step
 step_fail(struct request *req)
 {
