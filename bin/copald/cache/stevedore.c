@@ -73,6 +73,8 @@ stevedores_open(const struct worker_config *cfg, char *err, size_t err_len)
 		char why[STORE_ERR_LEN];
 
 		snprintf(stv->name, sizeof stv->name, "%s", spec->name);
+		snprintf(stv->vcl_name, sizeof stv->vcl_name, "storage.%s",
+		    stv->name);
 		stv->kind = spec->kind;
 		stv->limit = spec->size;
 		pthread_mutex_init(&stv->lock, NULL);

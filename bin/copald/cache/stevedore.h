@@ -13,6 +13,7 @@
 
 struct stevedore {
 	char name[64];
+	char vcl_name[80];     /* "storage.<name>" */
 	enum store_kind kind;
 	struct store *store;      /* NULL: memory alone */
 	uint64_t limit;           /* of memory */

@@ -164,7 +164,7 @@ struct str
 vrt_stevedore_string(const struct vcl_stevedore *s)
 {
 	return str_from_z(s != NULL
-	    ? ((const struct stevedore *)(const void *)s)->name : NULL);
+	    ? ((const struct stevedore *)(const void *)s)->vcl_name : NULL);
 }
 
 struct str
