@@ -33,8 +33,14 @@ struct ban {
 
 static struct ban *_Atomic newest;
 static _Atomic uint64_t position;     /* of the newest entry */
+/*
+ * Of the newest ban that was forgotten.  An object that was not tested so far
+ * was under way then, and can't be tested any more.
+ */
+static _Atomic uint64_t forgotten;
 /* Serialises writers: positions reach the stores in their order. */
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t purge_gate = PTHREAD_RWLOCK_INITIALIZER;
 
 uint64_t
 ban_position(void)
@@ -136,15 +142,24 @@ ban_freed(struct qsbr_item *i)
 static void
 bans_trim(void)
 {
-	uint64_t oldest = stevedores_oldest_inval_seq();
+	uint64_t oldest = stevedores_oldest_in_memory(), on_disk;
 	struct ban *b = newest, *cut;
 
 	if (b == NULL)
 		return;
+	/* who is handed to a store from here on asks ban_is_forgotten */
+	pthread_rwlock_wrlock(&purge_gate);
+	on_disk = stevedores_oldest_stored();
+	if (on_disk < oldest)
+		oldest = on_disk;
 	/* the newest stays: its position must survive a restart */
-	while (b != NULL && b->older != NULL && b->older->seq > oldest)
+	while (b->older != NULL && b->older->seq > oldest)
 		b = b->older;
 	cut = b->older;
+	if (cut != NULL)
+		atomic_store_explicit(&forgotten, cut->seq,
+		    memory_order_release);
+	pthread_rwlock_unlock(&purge_gate);
 	if (cut == NULL)
 		return;
 	atomic_store_explicit(&b->older, NULL, memory_order_release);
@@ -223,6 +238,12 @@ ban_add_wait(struct core *core, struct str expression, char err[BAN_ERR_LEN])
 }
 
 bool
+ban_is_forgotten(uint64_t tested)
+{
+	return tested < atomic_load_explicit(&forgotten, memory_order_acquire);
+}
+
+bool
 ban_hits(struct object *o, const struct request *req)
 {
 	uint64_t tested =
@@ -247,6 +268,9 @@ ban_hits(struct object *o, const struct request *req)
 			return true;
 		}
 	}
+	/* after the walk: who saw the list cut off sees this */
+	if (ban_is_forgotten(tested))
+		return true;
 	atomic_store_explicit(&o->inval_seq, upto, memory_order_relaxed);
 	return false;
 }
@@ -254,7 +278,6 @@ ban_hits(struct object *o, const struct request *req)
 /* --- purge ------------------------------------------------------------ */
 
 static _Atomic uint64_t purges;
-static pthread_rwlock_t purge_gate = PTHREAD_RWLOCK_INITIALIZER;
 
 void
 purge_gate_enter(void)

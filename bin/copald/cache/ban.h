@@ -40,6 +40,12 @@ uint64_t ban_position(void);
  */
 bool ban_hits(struct object *, const struct request *);
 
+/*
+ * Were bans forgotten that an object tested up to there should be tested
+ * against?  In the purge gate: it must not be stored then.
+ */
+bool ban_is_forgotten(uint64_t tested);
+
 /* Purges a key everywhere, waits until that is on disk. 0, or -1: message. */
 int purge_wait(struct core *, const struct key *, unsigned *removed,
     char err[BAN_ERR_LEN]) WAITS;

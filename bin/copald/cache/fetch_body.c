@@ -160,7 +160,7 @@ filling_commit(struct fetch *f, struct filling *fill)
 		inline_body = o->body.len == 0 ? STR("") :
 		    str_of(o->body.piece[0].buf->data, o->body.len);
 	purge_gate_enter();
-	if (f->purged)
+	if (f->purged || ban_is_forgotten(m.inval_seq))
 		filling_stop(fill);
 	else
 		store_put_commit(&fill->put, &m, inline_body, seq_known,

@@ -124,7 +124,7 @@ fetch_object_reuse_body(struct fetch *f, bool cacheable)
 	f->obj->store_seq = seq;
 	object_store_meta(f->obj, &f->key, &m, str_of(head, size));
 	purge_gate_enter();
-	if (!f->purged)
+	if (!f->purged && !ban_is_forgotten(m.inval_seq))
 		store_refresh(f->obj->stevedore->store, seq, &m);
 	purge_gate_leave();
 	free(head);

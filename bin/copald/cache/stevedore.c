@@ -22,6 +22,8 @@ enum {
 	OBJECT_OVERHEAD = 192,
 	/* Looked at for one that goes: bounds the time under the lock. */
 	EVICT_LOOK = 64,
+	/* Looked at by the rover while it holds the lock. */
+	ROVER_STEP = 256,
 };
 
 static void
@@ -155,6 +157,8 @@ queue_append(struct stevedore *stv, struct object *o)
 static void
 queue_unlink(struct stevedore *stv, struct object *o)
 {
+	if (stv->rover == o)
+		stv->rover = o->fifo_next;
 	if (o->fifo_prev != NULL)
 		o->fifo_prev->fifo_next = o->fifo_next;
 	else
@@ -265,26 +269,59 @@ stevedore_drop(struct stevedore *stv, struct object *o)
 		store_drop(stv->store, seq);
 }
 
-uint64_t
-stevedores_oldest_inval_seq(void)
+/*
+ * A rover goes along the queue; who takes the object where it stands out of
+ * the queue moves it on.  So the lock is only held for some objects at a time.
+ */
+static uint64_t
+oldest_in_memory(struct stevedore *stv)
 {
 	uint64_t oldest = UINT64_MAX;
+	bool more;
 
-	for (unsigned i = 0; i < stevedore_n; i++) {
-		struct stevedore *stv = &stevedores[i];
+	pthread_mutex_lock(&stv->lock);
+	stv->rover = stv->first;
+	do {
+		for (unsigned i = 0; i < ROVER_STEP && stv->rover != NULL;
+		    i++) {
+			struct object *o = stv->rover;
 
-		if (stv->store != NULL) {
-			uint64_t seq = store_oldest_inval_seq(stv->store);
-
-			if (seq < oldest)
-				oldest = seq;
-		}
-		pthread_mutex_lock(&stv->lock);
-		for (struct object *o = stv->first; o != NULL;
-		    o = o->fifo_next)
 			if (o->inval_seq < oldest)
 				oldest = o->inval_seq;
+			stv->rover = o->fifo_next;
+		}
+		more = stv->rover != NULL;
 		pthread_mutex_unlock(&stv->lock);
+		pthread_mutex_lock(&stv->lock);
+	} while (more);
+	pthread_mutex_unlock(&stv->lock);
+	return oldest;
+}
+
+uint64_t
+stevedores_oldest_in_memory(void)
+{
+	uint64_t oldest = UINT64_MAX, seq;
+
+	for (unsigned i = 0; i < stevedore_n; i++) {
+		seq = oldest_in_memory(&stevedores[i]);
+		if (seq < oldest)
+			oldest = seq;
+	}
+	return oldest;
+}
+
+uint64_t
+stevedores_oldest_stored(void)
+{
+	uint64_t oldest = UINT64_MAX, seq;
+
+	for (unsigned i = 0; i < stevedore_n; i++) {
+		if (stevedores[i].store == NULL)
+			continue;
+		seq = store_oldest_inval_seq(stevedores[i].store);
+		if (seq < oldest)
+			oldest = seq;
 	}
 	return oldest;
 }

@@ -20,6 +20,7 @@ struct stevedore {
 	pthread_mutex_t lock;     /* the queue of objects */
 	_Atomic uint64_t used;
 	struct object *first, *last; /* oldest first */
+	struct object *rover;     /* of stevedores_oldest_in_memory */
 	_Atomic uint64_t objects;
 };
 
@@ -40,8 +41,12 @@ void stevedore_drop(struct stevedore *, struct object *);
 /* Largest object that is kept. */
 uint64_t stevedore_max_object(const struct stevedore *);
 
-/* The oldest position of any object, in memory or on disk; UINT64_MAX: none */
-uint64_t stevedores_oldest_inval_seq(void);
+/*
+ * The oldest position of any object; UINT64_MAX: none.  In memory: takes a
+ * while, one caller at a time, not on a loop.
+ */
+uint64_t stevedores_oldest_in_memory(void);
+uint64_t stevedores_oldest_stored(void);
 
 void stevedore_list(FILE *out, bool json);
 
