@@ -263,12 +263,19 @@ cond_arg(struct ban_cond *c, const char *word, size_t len, char *err)
 struct ban_expr *
 ban_expr_parse(struct str text, char err[BAN_EXPR_ERR_LEN])
 {
-	struct ban_expr *e = calloc(1, sizeof *e);
+	struct ban_expr *e;
 	const char *p = text.p, *end = p + text.len;
-	char *word = malloc(text.len + 1);
+	char *word;
 	size_t len;
 	int r = -1;
 
+	if (text.len > BAN_EXPR_MAX) {
+		snprintf(err, BAN_EXPR_ERR_LEN,
+		    "A ban has at most %d characters", BAN_EXPR_MAX);
+		return NULL;
+	}
+	e = calloc(1, sizeof *e);
+	word = malloc(text.len + 1);
 	snprintf(err, BAN_EXPR_ERR_LEN, "No memory");
 	if (e == NULL || word == NULL)
 		goto out;
@@ -314,8 +321,9 @@ out:
 	return e;
 }
 
+/* wanted: false for !~ */
 static bool
-regex_matches(const pcre2_code *re, struct str s)
+regex_says(const pcre2_code *re, struct str s, bool wanted)
 {
 	if (match_data == NULL) {
 		match_data = pcre2_match_data_create(1, NULL);
@@ -328,8 +336,10 @@ regex_matches(const pcre2_code *re, struct str s)
 	int r = pcre2_match(re, (PCRE2_SPTR)(s.p != NULL ? s.p : ""), s.len,
 	    0, 0, match_data, match_context);
 
-	/* beyond its limits it might have matched: rather invalid */
-	return r != PCRE2_ERROR_NOMATCH;
+	/* beyond its limits nobody knows: rather invalid, also for !~ */
+	if (r < 0 && r != PCRE2_ERROR_NOMATCH)
+		return true;
+	return (r >= 0) == wanted;
 }
 
 static bool
@@ -389,9 +399,9 @@ cond_matches(const struct ban_cond *c, const struct object *o,
 	case OP_NE:
 		return !str_eq(s, str_of(c->arg, c->arg_len));
 	case OP_MATCH:
-		return regex_matches(c->re, s);
+		return regex_says(c->re, s, true);
 	case OP_NOMATCH:
-		return !regex_matches(c->re, s);
+		return regex_says(c->re, s, false);
 	case OP_LT:
 	case OP_LE:
 	case OP_GT:

@@ -8,7 +8,11 @@
 
 struct ban_expr;
 
-enum { BAN_EXPR_ERR_LEN = 256 };
+enum {
+	BAN_EXPR_ERR_LEN = 256,
+	/* Far beyond what is sensible, well within an entry of the log. */
+	BAN_EXPR_MAX = 65536,
+};
 
 /* NULL with a message for the administrator in err. */
 struct ban_expr *ban_expr_parse(struct str text, char err[BAN_EXPR_ERR_LEN]);
