@@ -373,6 +373,8 @@ step_retry(struct fetching *x)
 	f->retries++;
 	f->was_304 = false;
 	f->uncacheable = f->is_pass;
+	f->make_hitpass = false;
+	f->do_stream = true;
 	f->ctx.body = (struct vcl_buf){0};
 	x->again = false;
 	/* as vcl_backend_response or _error left it */

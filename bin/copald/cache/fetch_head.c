@@ -94,12 +94,19 @@ fetch_make_conditional(struct fetch *f)
 {
 	struct str etag, lm;
 
-	if (f->stale == NULL ||
-	    atomic_load(&f->stale->body.state) != BODY_COMPLETE ||
-	    f->stale->http.status != 200)
+	if (f->stale == NULL)
 		return true;
 	etag = http_get(&f->stale->http, FIELD_ETAG);
 	lm = http_get(&f->stale->http, FIELD_LAST_MODIFIED);
+	/* dying: purged or banned since it was found, if not evicted */
+	if (object_is(f->stale, OBJ_DYING | OBJ_HITMISS | OBJ_HITPASS) ||
+	    atomic_load(&f->stale->body.state) != BODY_COMPLETE ||
+	    f->stale->http.status != 200 ||
+	    (etag.p == NULL && lm.p == NULL)) {
+		/* and a 304 would not be about it */
+		object_unref(&f->stale);
+		return true;
+	}
 	if (etag.p != NULL &&
 	    !http_set_known(&f->bereq0, FIELD_IF_NONE_MATCH, etag))
 		return false;
