@@ -305,6 +305,9 @@ body_piece_stored(struct body *b, uint32_t i, const struct extent *e)
 
 	pthread_mutex_lock(&b->lock);
 	p = &b->piece[i];
+	/* a body that was shared is in memory, and read from there */
+	if (p->extent.segment != NULL)
+		segment_unref(&p->extent.segment);
 	p->extent = *e;
 	segment_ref(e->segment);
 	p->resident = true;
