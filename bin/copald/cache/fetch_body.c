@@ -260,8 +260,10 @@ fetch_body(struct fetch *f, struct upstream *u)
 		    (fetch_is_too_large(f, b->len) ||
 		    holds_too_much(f, &fill)))
 			give_up_keeping(f, &fill);
-		if (b->windowed && body_wait_window(b, window_of(f),
-		    NSEC_NEVER) != FIBER_WOKEN) {
+		/* readers who have it all may be gone: that is no failure */
+		if (b->windowed && !body_is_over(f, u) &&
+		    body_wait_window(b, window_of(f), NSEC_NEVER) !=
+		    FIBER_WOKEN) {
 			e = UP_CLIENT;
 			break;
 		}
