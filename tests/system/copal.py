@@ -31,6 +31,7 @@ import urllib.parse
 
 BIN = pathlib.Path(os.environ["COPAL_BIN"])
 COPALD = BIN / "copald" / "copald"
+COPALLOG = BIN / "copallog" / "copallog"
 COPALADM = BIN / "copaladm" / "copaladm"
 COPALSTAT = BIN / "copalstat" / "copalstat"
 

@@ -1,16 +1,16 @@
 """Many clients at a time, with too little room for what they want."""
 import concurrent.futures
-import http.client
 import random
 import re
 import resource
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
-from copal import (Client, Copald, Origin, VCL, is_sanitized, wait_until)
+from copal import (COPALLOG, Copald, Origin, VCL, is_sanitized, wait_until)
 
 SANITIZED = is_sanitized()
 CLIENTS = 12
@@ -303,3 +303,27 @@ def test_idle_connections_are_small(origin):
             for s in sockets:
                 s.close()
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# ----------------------------------------------------------------- log
+
+def logged(copal, n):
+    """The status of each request, when there are n."""
+    out = subprocess.run([COPALLOG, "-n", copal.workdir, "-d", "-c",
+                          "--format", "%s"], check=True, timeout=60,
+                         capture_output=True, text=True).stdout.split()
+    return out if len(out) >= n else None
+
+
+def test_log_has_the_status_that_was_sent(origin):
+    """Ranges and conditions are answered after policy has run."""
+    with Copald(origin, store="ram,32m") as copal:
+        with copal.client() as client:
+            path = "/b/1000/log"
+            assert client.get(path).status == 200
+            assert client.get(path, headers={
+                "Range": "bytes=0-9"}).status == 206
+            assert client.get(path, headers={
+                "Range": "bytes=2000-"}).status == 416
+        log = wait_until("the log", lambda: logged(copal, 3))
+        assert log == ["200", "206", "416"]

@@ -33,6 +33,16 @@ set_number(struct request *req, enum field_id id, uint64_t v)
 	return s.p != NULL && http_set_known(&req->resp, id, s);
 }
 
+/* What policy saw as 200; the log's readers go by the last one. */
+static void
+set_status(struct request *req, uint16_t status)
+{
+	req->resp.status = status;
+	req->resp.reason = str_from_z(http_reason(status));
+	log_status(&req->log, LOG_RESP_STATUS, status);
+	log_put(&req->log, LOG_RESP_REASON, req->resp.reason);
+}
+
 static bool
 set_ids(struct request *req)
 {
@@ -168,6 +178,25 @@ finish(struct request *req)
 		COUNT_ADD(s_resp_bodybytes, (int64_t)s->body_sent);
 }
 
+/*
+ * The head goes out with the first bytes of the body, unless these take so
+ * long: a client may act on the head alone (an event stream).
+ */
+enum { HEAD_PATIENCE_MS = 20 };
+
+static int
+head_goes_ahead(struct request *req, uint64_t at)
+{
+	struct stream *s = req->stream;
+	struct body *b = &req->obj->body;
+
+	if (atomic_load(&b->state) == BODY_COMPLETE ||
+	    body_wait(b, at, loop_now(req->core->loop) +
+	    NSEC_MS(HEAD_PATIENCE_MS)) != BODY_GET_TIMEOUT)
+		return 0;
+	return s->ops->write(s, "", 0, false);
+}
+
 static void
 send_bytes(struct request *req, uint64_t at, uint64_t end)
 {
@@ -178,6 +207,10 @@ send_bytes(struct request *req, uint64_t at, uint64_t end)
 	/* what is before a range need not wait for us */
 	if (req->reading && at > 0)
 		body_reader_at(&o->body, &req->reader, at);
+	if (head_goes_ahead(req, at) != 0) {
+		s->ops->abort(s);
+		return;
+	}
 	while (at < end) {
 		size_t n;
 		int r;
@@ -251,8 +284,7 @@ send_range(struct request *req, uint64_t size)
 	case RANGE_MANY:
 		return false;
 	case RANGE_UNSATISFIABLE:
-		req->resp.status = 416;
-		req->resp.reason = str_from_z(http_reason(416));
+		set_status(req, 416);
 		http_set_known(&req->resp, FIELD_CONTENT_RANGE, arena_printf(
 		    &req->ws, "bytes */%llu", (unsigned long long)size));
 		set_number(req, FIELD_CONTENT_LENGTH, 0);
@@ -263,8 +295,7 @@ send_range(struct request *req, uint64_t size)
 	case RANGE_ONE:
 		break;
 	}
-	req->resp.status = 206;
-	req->resp.reason = str_from_z(http_reason(206));
+	set_status(req, 206);
 	http_set_known(&req->resp, FIELD_CONTENT_RANGE, arena_printf(&req->ws,
 	    "bytes %llu-%llu/%llu", (unsigned long long)first,
 	    (unsigned long long)last, (unsigned long long)size));
@@ -307,8 +338,7 @@ deliver_object(struct request *req)
 	http_unset(&req->resp, FIELD_CONTENT_LENGTH);
 	if (req->resp.status == 200 && !req->is_pass && is_get_or_head(req) &&
 	    is_not_modified(req)) {
-		req->resp.status = 304;
-		req->resp.reason = str_from_z(http_reason(304));
+		set_status(req, 304);
 	}
 	if (status_has_no_body(req->resp.status)) {
 		send_no_body(req);
