@@ -2,6 +2,8 @@
  * options.c - the command line of copald; flags as in varnishd(1) where they
  * mean the same.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -245,6 +247,8 @@ take(struct options *o, int flag, const char *arg)
 static void
 find_vcl(struct options *o)
 {
+	struct stat st;
+
 	if (o->vcl_file != NULL && o->vcl_file[0] == '\0') {
 		o->no_vcl = true;
 		o->vcl_file = NULL;
@@ -258,6 +262,8 @@ find_vcl(struct options *o)
 		o->vcl_file = absolute(o->vcl_file);
 		if (access(o->vcl_file, R_OK) < 0)
 			mgr_die("-f %s: %s", o->vcl_file, strerror(errno));
+		if (stat(o->vcl_file, &st) == 0 && S_ISDIR(st.st_mode))
+			mgr_die("-f %s: %s", o->vcl_file, strerror(EISDIR));
 	}
 }
 

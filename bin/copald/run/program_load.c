@@ -116,6 +116,10 @@ make_backends(struct program *p, char *err, size_t err_len)
 		*d->instance = backend_new(d, p->name, err, err_len);
 		if (*d->instance == NULL)
 			return -1;
+		/* a host without an address now: the others work */
+		if (err[0] != '\0')
+			fprintf(stderr, "%s\n", err);
+		err[0] = '\0';
 	}
 	return 0;
 }
