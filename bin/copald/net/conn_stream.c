@@ -393,11 +393,9 @@ conn_stream_write(struct stream *s, const void *data, size_t len, bool more)
 
 	if (s->failed)
 		return -1;
-	if (len == 0)
-		return 0;
-	if (out_account(b, len) != 0)
+	if (len > 0 && out_account(b, len) != 0)
 		return -1;
-	if (b->framing == OUT_CHUNKED)
+	if (b->framing == OUT_CHUNKED && len > 0)
 		return out_write(b, data, len, "\r\n", 2, more);
 	return out_write(b, data, len, NULL, 0, more);
 }

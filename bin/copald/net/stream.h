@@ -43,7 +43,10 @@ struct stream_ops {
 	 */
 	int (*head)(struct stream *, const struct http *, enum stream_body,
 	    uint64_t len, struct arena *mem);
-	/* more: there is more to come at once (MSG_MORE) */
+	/*
+	 * more: there is more to come at once (MSG_MORE).  No bytes: the head
+	 * goes out if it has not.
+	 */
 	int (*write)(struct stream *, const void *, size_t, bool more) WAITS;
 	int (*sendfile)(struct stream *, int fd, uint64_t offset, size_t,
 	    bool more) WAITS;
