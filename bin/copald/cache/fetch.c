@@ -96,6 +96,10 @@ step_fetch(struct fetching *x)
 	}
 	if (f->ctx.unset_body)
 		f->has_body = false;
+	/* a restart: it can't be had again, and a part must not look whole */
+	if (f->has_body && !f->req->buffered &&
+	    f->req->stream->body_received > 0)
+		return fail_with(f, "the request's body was sent before");
 	if (f->backend == NULL)
 		return fail_with(f, "no backend");
 	if (!fetch_finish_bereq(f))
@@ -261,6 +265,10 @@ step_answer(struct fetching *x)
 		f->ctx.http[VCL_HTTP_BERESP] = &f->beresp;
 		if (f->beresp.status == 304 && f->stale != NULL)
 			return FS_REFRESH;
+		if (f->beresp.status == 304 && !f->is_pass) {
+			conn_done(x, false);
+			return fail_with(f, "304 to what was no condition");
+		}
 		return FS_RESPONSE;
 	}
 	if ((e == UP_CLOSED_EARLY || e == UP_SEND) && x->up.conn->reused &&
