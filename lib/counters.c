@@ -51,10 +51,9 @@ const struct counter_info counter_info[CNT_MAX] = {
 #undef COUNTER
 };
 
-/* Where a thread counts that was bound to nothing; nobody reads it. */
-static struct counters nowhere;
-__thread struct counters *counters_mine = &nowhere;
-struct counters *counters_shared = &nowhere;
+struct counters counters_nowhere;
+__thread struct counters *counters_mine = &counters_nowhere;
+struct counters *counters_shared = &counters_nowhere;
 
 /* FNV-1a */
 static uint64_t
@@ -246,9 +245,9 @@ counters_close(struct counters_map **mp)
 	*mp = NULL;
 	end = m->block + m->blocks;
 	if (counters_mine >= m->block && counters_mine < end)
-		counters_mine = &nowhere;
+		counters_mine = &counters_nowhere;
 	if (counters_shared == m->block)
-		counters_shared = &nowhere;
+		counters_shared = &counters_nowhere;
 	munmap(m->head, map_len(m->blocks));
 	free(m);
 }
@@ -265,7 +264,7 @@ counters_clear(struct counters_map *m)
 void
 counters_bind(struct counters_map *m, unsigned block)
 {
-	counters_mine = block < m->blocks ? &m->block[block] : &nowhere;
+	counters_mine = block < m->blocks ? &m->block[block] : &counters_nowhere;
 }
 
 int64_t

@@ -24,12 +24,14 @@ struct counters { /* one core's block; cache-line aligned */
 };
 
 extern __thread struct counters *counters_mine; /* never NULL */
+/* Where counters_mine points in a thread that was bound to nothing. */
+extern struct counters counters_nowhere;
 
 /*
  * By the core that owns the block.  Not a read-modify-write instruction: only
  * one thread writes to a block, so a plain store that is not torn will do.
  */
-#define COUNT_ADD(id, n) counters_add(&counters_mine->v[CNT_##id], (n))
+#define COUNT_ADD(id, n) counters_count(CNT_##id, (n))
 #define COUNT_INC(id) COUNT_ADD(id, 1)
 /* A gauge that has a value rather than a sum: set it on one core only. */
 #define COUNT_SET(id, n) \
@@ -41,11 +43,24 @@ counters_add(int64_t *word, int64_t n)
 	__atomic_store_n(word, *word + n, __ATOMIC_RELAXED);
 }
 
-/* By any thread that is not a core; they all share block 0. */
+/*
+ * By any thread; those that are not cores share block 0.  COUNT_ADD finds out
+ * which it is.
+ */
 extern struct counters *counters_shared; /* never NULL */
 #define COUNT_ADD_SHARED(id, n) \
 	((void)__atomic_fetch_add(&counters_shared->v[CNT_##id], (n), \
 	    __ATOMIC_RELAXED))
+
+static inline void
+counters_count(enum counter id, int64_t n)
+{
+	if (__builtin_expect(counters_mine != &counters_nowhere, 1))
+		counters_add(&counters_mine->v[id], n);
+	else
+		__atomic_fetch_add(&counters_shared->v[id], n,
+		    __ATOMIC_RELAXED);
+}
 
 struct counters_map;
 /*
@@ -62,7 +77,7 @@ bool counters_is_stale(const struct counters_map *);
 void counters_close(struct counters_map **);
 /* Zeroes gauges and counters; when a worker starts. */
 void counters_clear(struct counters_map *);
-/* Makes block i the calling thread's. */
+/* Makes block i, not 0, the calling thread's: it is a core. */
 void counters_bind(struct counters_map *, unsigned block);
 int64_t counters_sum(const struct counters_map *, enum counter);
 

@@ -80,12 +80,12 @@ store_gauges(void)
 		sum.corrupt += st.corrupt;
 		sum.commits += st.commits;
 	}
-	counters_mine->v[CNT_store_puts] = (int64_t)sum.puts;
-	counters_mine->v[CNT_store_put_bytes] = (int64_t)sum.put_bytes;
-	counters_mine->v[CNT_store_dropped] = (int64_t)sum.dropped;
-	counters_mine->v[CNT_store_evicted] = (int64_t)sum.evicted;
-	counters_mine->v[CNT_store_corrupt] = (int64_t)sum.corrupt;
-	counters_mine->v[CNT_store_commits] = (int64_t)sum.commits;
+	counters_shared->v[CNT_store_puts] = (int64_t)sum.puts;
+	counters_shared->v[CNT_store_put_bytes] = (int64_t)sum.put_bytes;
+	counters_shared->v[CNT_store_dropped] = (int64_t)sum.dropped;
+	counters_shared->v[CNT_store_evicted] = (int64_t)sum.evicted;
+	counters_shared->v[CNT_store_corrupt] = (int64_t)sum.corrupt;
+	counters_shared->v[CNT_store_commits] = (int64_t)sum.commits;
 }
 
 static void
@@ -102,8 +102,8 @@ second(void)
 
 	program_reap();
 	program_list(count_program, &programs);
-	counters_mine->v[CNT_n_vcl] = programs;
-	counters_mine->v[CNT_uptime] = (int64_t)(clock_wall() - started_at);
+	counters_shared->v[CNT_n_vcl] = programs;
+	counters_shared->v[CNT_uptime] = (int64_t)(clock_wall() - started_at);
 	store_gauges();
 }
 
@@ -203,7 +203,6 @@ worker_main(const struct worker_config *config)
 	panic_install(cfg->panic);
 	sigaction(SIGTERM, &sa, NULL);
 	counters_clear(cfg->counters);
-	counters_bind(cfg->counters, 0);
 	if (program_init(cfg->cores) != 0) {
 		fprintf(stderr, "copald: no memory for programs\n");
 		exit(1);
