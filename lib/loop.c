@@ -400,7 +400,7 @@ loop_run(struct loop *l)
 	l->wall_known = false;
 	if (l->turn_hook != NULL)
 		l->turn_hook(l->turn_arg);
-	while (!atomic_load_explicit(&l->stop, memory_order_relaxed))
+	while (!atomic_load_explicit(&l->stop, memory_order_acquire))
 		turn(l, NSEC_NEVER);
 	atomic_store(&l->stop, false);
 	loop_enter(before);

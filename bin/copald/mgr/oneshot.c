@@ -51,7 +51,8 @@ run_child(const struct oneshot *job, int out)
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, job->seconds);
 	limit(RLIMIT_FSIZE, FILE_MAX);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
+/* their shadow takes terabytes */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	if (job->memory > 0)
 		limit(RLIMIT_AS, job->memory);
 #endif
