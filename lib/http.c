@@ -233,18 +233,43 @@ put(char *to, const char *p, size_t len)
 	return to + len;
 }
 
+/*
+ * Is the field a whole line, "Name: value\r\n", where it lies?  What begins
+ * like one was parsed from a head or copied into an object, and both have
+ * the end of the line behind it.
+ */
+static bool
+is_line(const struct field *f)
+{
+	return f->value == f->name + f->name_len + 2 &&
+	    !memcmp(f->name + f->name_len, ": ", 2) &&
+	    !memcmp(f->value + f->value_len, "\r\n", 2);
+}
+
+/* Lines that follow each other, as an object's do, are one copy. */
 static char *
 write_fields(const struct http *h, char *to)
 {
-	for (unsigned i = 0; i < h->field_n; i++) {
+	for (unsigned i = 0; i < h->field_n;) {
 		const struct field *f = &h->field[i];
+		const char *end = f->name;
 
+		while (i < h->field_n && h->field[i].name == end &&
+		    is_line(&h->field[i])) {
+			end = h->field[i].value + h->field[i].value_len + 2;
+			i++;
+		}
+		if (end > f->name) {
+			to = put(to, f->name, (size_t)(end - f->name));
+			continue;
+		}
 		to = put(to, f->name, f->name_len);
 		*to++ = ':';
 		*to++ = ' ';
 		to = put(to, f->value, f->value_len);
 		*to++ = '\r';
 		*to++ = '\n';
+		i++;
 	}
 	*to++ = '\r';
 	*to++ = '\n';

@@ -1,6 +1,7 @@
 /*
  * fetch_head.c - heads between client, cache and origin (RFC 9110 7.6).
  */
+#include <string.h>
 
 #include "backend.h"
 #include "core.h"
@@ -12,10 +13,18 @@
 void
 log_head_fields(struct log_txn *log, enum log_tag tag, const struct http *h)
 {
-	for (unsigned i = 0; i < h->field_n; i++)
-		log_put2(log, tag, str_of(h->field[i].name,
-		    h->field[i].name_len), STR(": "),
-		    str_of(h->field[i].value, h->field[i].value_len));
+	for (unsigned i = 0; i < h->field_n; i++) {
+		const struct field *f = &h->field[i];
+
+		/* as most are: "Name: value" in one piece */
+		if (f->value == f->name + f->name_len + 2 &&
+		    !memcmp(f->name + f->name_len, ": ", 2))
+			log_put(log, tag, str_of(f->name,
+			    f->name_len + 2u + f->value_len));
+		else
+			log_put2(log, tag, str_of(f->name, f->name_len),
+			    STR(": "), str_of(f->value, f->value_len));
+	}
 }
 
 /* Fields that belong to the client's exchange, not to ours with the origin. */

@@ -388,7 +388,7 @@ conn_receive(struct conn *conn)
 		return CONN_GONE;
 	}
 	room -= conn->have;
-	n = recv(conn->src.fd, b->buf + conn->have, room, 0);
+	n = sock_recv(conn->src.fd, b->buf + conn->have, room);
 	if (n < 0 && errno == EINTR)
 		return CONN_WAITS;
 	if (n < (ssize_t)room)

@@ -55,7 +55,7 @@ struct stream_block {
 	bool continue_sent, body_done, head_done;
 	uint8_t framing;            /* of the response: enum out_framing */
 	char *out;                  /* response head, not yet sent */
-	size_t out_len;
+	size_t out_len, out_room;   /* out_room: behind it, for the body */
 	uint64_t out_left;          /* OUT_LENGTH: bytes still to write */
 	nsec_t send_deadline;       /* send_timeout */
 	uint32_t buf_size;
