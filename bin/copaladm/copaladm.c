@@ -91,6 +91,31 @@ parse(int argc, char **argv, struct link_to *to)
 		die(2, "-S is of use with -T only");
 }
 
+/*
+ * A whole command as one word of the shell, or a ban's whole expression, is
+ * split as the CLI would: varnishadm's users write them so.
+ */
+static void
+split(int *n, char ***word)
+{
+	static struct cli_words w; /* until the end of the program */
+	char *line, *last = (*word)[*n - 1];
+	bool ban = *n == 2 && !strcmp((*word)[0], "ban");
+
+	if ((*n != 1 && !ban) || strchr(last, ' ') == NULL)
+		return;
+	if (asprintf(&line, "%s%s", ban ? "ban " : "", last) < 0)
+		die(1, "out of memory");
+	cli_words_parse(str_from_z(line), &w);
+	if (w.error != NULL)
+		die(2, w.error);
+	if (w.n > 0) {
+		*n = (int)w.n;
+		*word = w.word;
+	}
+	free(line);
+}
+
 static int
 run_once(int fd, int n, char **word, int timeout_ms)
 {
@@ -98,6 +123,7 @@ run_once(int fd, int n, char **word, int timeout_ms)
 	char err[LINK_ERR_MAX];
 	bool ok;
 
+	split(&n, &word);
 	if (!link_ask(fd, (unsigned)n, word, timeout_ms, &a, err))
 		die(1, err);
 	/* "quit" is answered with 500, and it is no failure */

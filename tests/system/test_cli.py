@@ -241,6 +241,15 @@ def test_basic_commands(copal):
     assert json.loads(copal.adm("status", "-j"))[3] == "running"
 
 
+def test_a_command_as_one_word(copal):
+    """varnishadm's users write "ban req.url ~ x" in one pair of quotes"""
+    copal.adm("ban", "req.url ~ ^/in-one-word")
+    copal.adm('ban req.url ~ "^/as a line"')
+    bans = copal.adm("ban.list")
+    assert "req.url ~ ^/in-one-word" in bans
+    assert 'req.url ~ "^/as a line"' in bans
+
+
 @pytest.mark.parametrize("line, status, text", [
     ("nosuch", 101, "Unknown request."),
     ("help nosuch", 101, "Unknown request."),
