@@ -3,20 +3,20 @@
 What scripts with one client and one origin can't do: every byte position, many
 connections at once, and no descriptor left behind.
 """
-import os
 import random
 import socket
 import threading
 
 import pytest
 from copal import Copald, is_sanitized, wait_until
-from raw import (LIMIT, Cut, RawOrigin, Reader, connect, echo, reset,
+from raw import (LIMIT, RawOrigin, Reader, connect, echo, reset,
                  response)
 
 VCL = """vcl 4.1;
 backend default { .host = "127.0.0.1"; .port = "%(port)d"; }
 sub vcl_recv {
     if (req.url ~ "^/pass") { return (pass); }
+    if (req.url ~ "^/pipe") { return (pipe); }
 }
 """
 
@@ -368,6 +368,21 @@ def test_client_that_reads_nothing_is_given_up():
         assert sum(r.start[1] == b"/large" for r in origin.complete) == 1
 
 
+def test_send_timeout_counts_all_of_a_response():
+    """A client that reads a little now and then is given up, too."""
+    with RawOrigin(large) as origin, \
+            copald(origin, "-p", "send_timeout=1") as copal:
+        with connect(copal.port, receive_buffer=4096) as sock:
+            sock.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+
+            def closed():
+                sock.recv(100)
+                return copal.counter("sess_open") == 0
+
+            wait_until("the connection to be closed", closed)
+            assert len(rest(sock)[0]) < LARGE
+
+
 def test_connect_timeout():
     """An origin whose accept queue is full."""
     class Full:
@@ -427,4 +442,90 @@ def test_thousands_of_idle_connections(settled):
                 reset(sock)
             else:
                 sock.close()
+        settled.check(copal, origin)
+
+
+# -------------------------------------------------------------------- pipe
+
+def relayed(origin, conn):
+    """Sends back what it gets, until that ends; /pipe/end: ends at once."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        piece = conn.sock.recv(1)
+        if not piece:
+            return
+        head += piece
+    if not head.startswith(b"GET /pipe"):
+        conn.send(response(b""))
+        return
+    if b"/end" in head:
+        conn.send(b"x" * 300000)
+        conn.sock.shutdown(socket.SHUT_WR)
+        conn.rest()
+        return
+    if b"/reset" in head:
+        conn.send(b"x")
+        conn.reset()
+        return
+    while True:
+        data = conn.sock.recv(65536)
+        if not data:
+            conn.send(b"the end")
+            return
+        conn.send(data)
+
+
+def test_pipe_both_ways_and_half_closed(settled):
+    data = random.Random(6).randbytes(LARGE)
+    with RawOrigin(relayed) as origin, copald(origin) as copal:
+        settled.begin(copal, origin)
+        with connect(copal.port) as sock:
+            sock.sendall(b"GET /pipe HTTP/1.1\r\nHost: a\r\n\r\n")
+
+            def send():
+                sock.sendall(data)
+                sock.shutdown(socket.SHUT_WR)
+
+            thread = threading.Thread(target=send)
+            thread.start()
+            got, was_reset = rest(sock)
+            thread.join()
+        assert got == data + b"the end" and not was_reset
+        settled.check(copal, origin)
+
+
+def test_pipe_end_of_the_origin_while_the_client_sends(settled):
+    """What the origin said last is not lost in a reset."""
+    with RawOrigin(relayed) as origin, copald(origin) as copal:
+        settled.begin(copal, origin)
+        for _ in range(20):
+            with connect(copal.port) as sock:
+                sock.sendall(b"GET /pipe/end HTTP/1.1\r\nHost: a\r\n\r\n"
+                             + b"y" * 10)
+                sock.recv(1, socket.MSG_PEEK)   # it has begun
+                sock.sendall(b"y" * 1000)
+                got, was_reset = rest(sock)
+                assert got == b"x" * 300000 and not was_reset
+        settled.check(copal, origin)
+
+
+def test_pipe_passes_a_reset_on(settled):
+    with RawOrigin(relayed) as origin, copald(origin) as copal:
+        settled.begin(copal, origin)
+        with connect(copal.port) as sock:
+            sock.sendall(b"GET /pipe/reset HTTP/1.1\r\nHost: a\r\n\r\n")
+            got, was_reset = rest(sock)
+            assert was_reset
+        settled.check(copal, origin)
+
+
+def test_pipe_clients_that_reset(settled):
+    rng = random.Random(7)
+    with RawOrigin(relayed) as origin, copald(origin) as copal:
+        settled.begin(copal, origin)
+        for _ in range(50):
+            sock = connect(copal.port)
+            sock.sendall(b"GET /pipe HTTP/1.1\r\nHost: a\r\n\r\n" +
+                         rng.randbytes(rng.choice([0, 10, 100000])))
+            reset(sock)
         settled.check(copal, origin)

@@ -53,20 +53,29 @@ pipe_make_bereq(struct request *req, struct http *h)
 	    (unsigned long long)req->xid));
 }
 
-/* Moves what can be moved without waiting; -1: broken */
-static int
+enum flow_result {
+	FLOW_OK,
+	FLOW_FROM_FAILED,
+	FLOW_TO_FAILED,
+};
+
+/* Bytes moved in a row before other connections get a turn: 1 MiB */
+enum { FLOW_BATCH = 64 };
+
+/* Moves what can be moved without waiting, or a batch. */
+static enum flow_result
 flow_move(struct flow *f)
 {
-	for (;;) {
+	for (unsigned received = 0; received < FLOW_BATCH;) {
 		ssize_t n;
 
 		if (f->at < f->end) {
 			n = send(f->to->fd, f->buf + f->at, f->end - f->at,
 			    MSG_NOSIGNAL);
 			if (n < 0 && errno == EAGAIN)
-				return 0;
+				return FLOW_OK;
 			if (n < 0 && errno != EINTR)
-				return -1;
+				return FLOW_TO_FAILED;
 			if (n > 0) {
 				f->at += (size_t)n;
 				f->bytes += (uint64_t)n;
@@ -77,40 +86,73 @@ flow_move(struct flow *f)
 			if (!f->done)
 				shutdown(f->to->fd, SHUT_WR);
 			f->done = true;
-			return 0;
+			return FLOW_OK;
 		}
 		n = recv(f->from->fd, f->buf, FLOW_BUF, 0);
 		if (n < 0 && errno == EAGAIN)
-			return 0;
+			return FLOW_OK;
 		if (n < 0 && errno != EINTR)
-			return -1;
+			return FLOW_FROM_FAILED;
 		if (n == 0)
 			f->eof = true;
 		f->at = 0;
 		f->end = n > 0 ? (size_t)n : 0;
+		received++;
 	}
+	return FLOW_OK;
 }
 
-static void
+/*
+ * Until the origin has said all, and the client has it; false: an end came
+ * before that.
+ */
+static bool
 relay(struct flow *up, struct flow *down)
 {
 	struct loop *loop = core_self()->loop;
 	struct fiber *self = fiber_self();
+	bool ok = false;
 
 	for (;;) {
 		uint64_t before = up->bytes + down->bytes;
 
-		if (flow_move(up) != 0 || flow_move(down) != 0 ||
-		    (up->done && down->done) || down->done)
+		switch (flow_move(up)) {
+		case FLOW_OK:
 			break;
-		if (up->bytes + down->bytes != before)
+		case FLOW_FROM_FAILED:
+			goto out;
+		case FLOW_TO_FAILED:
+			/* it takes no more, but may have answered before */
+			up->at = up->end;
+			up->eof = up->done = true;
+			break;
+		}
+		if (flow_move(down) != FLOW_OK)
+			break;
+		ok = down->done;
+		if (ok)
+			break;
+		if (up->bytes + down->bytes != before) {
+			fiber_yield();
 			continue;
+		}
 		up->from->waiter = up->to->waiter = self;
 		if (fiber_park("pipe", loop_now(loop) +
 		    NSEC_S(params->pipe_timeout)) != FIBER_WOKEN)
 			break;
 	}
+out:
 	up->from->waiter = up->to->waiter = NULL;
+	return ok;
+}
+
+/* Closing this socket will say that something is missing. */
+static void
+close_will_reset(int fd)
+{
+	struct linger l = {1, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
 }
 
 static bool
@@ -157,6 +199,7 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 	struct source *client;
 	struct str pending;
 	uint64_t head_bytes = 0;
+	bool ok = false;
 	double timeout = req->ctx.connect_timeout >= 0 ?
 	    req->ctx.connect_timeout : b->connect_timeout >= 0 ?
 	    b->connect_timeout : params->connect_timeout;
@@ -189,12 +232,17 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 		down.buf = up.buf + FLOW_BUF;
 		up.from = down.to = client;
 		up.to = down.from = &conn->src;
-		relay(&up, &down);
+		ok = relay(&up, &down);
 	}
 	log_pipe_acct(&req->log, s->head.len, head_bytes, up.bytes,
 	    down.bytes);
 	s->close_reason = "TX_PIPE";
 	free(up.buf);
+	if (!ok) {
+		close_will_reset(client->fd);
+		close_will_reset(conn->src.fd);
+		s->ops->abort(s);
+	}
 	backend_conn_put(&conn, false);
 	s->close = true;
 }
