@@ -19,6 +19,8 @@ enum {
 	STORE_RETRY_MS = 10,
 	/* A store that takes nothing for so long is left out. */
 	STORE_WAIT_MS = 2000,
+	/* Bytes from a fast origin until others have a turn. */
+	TURN_BYTES = 4 << 20,
 };
 
 struct filling { /* of a store, by one fetch */
@@ -237,6 +239,7 @@ fetch_body(struct fetch *f, struct upstream *u)
 	struct body *b = &o->body;
 	struct filling fill = {.off = !goes_to_store(f)};
 	enum upstream_error e = UP_OK;
+	uint64_t turn = TURN_BYTES;
 
 	while (!body_is_over(f, u)) {
 		uint32_t pieces = b->piece_n;
@@ -255,6 +258,14 @@ fetch_body(struct fetch *f, struct upstream *u)
 			body_grow(b, n);
 		if (e != UP_OK || n == 0)
 			break;
+		if (b->len >= turn) {
+			turn = b->len + TURN_BYTES;
+			if (fiber_park("its next turn", loop_now(
+			    f->core->loop)) == FIBER_CANCELED) {
+				e = UP_CANCELED;
+				break;
+			}
+		}
 		filling_go_on(f, &fill, false);
 		if (!b->windowed && !object_is(o, OBJ_PRIVATE) &&
 		    (fetch_is_too_large(f, b->len) ||
@@ -277,6 +288,7 @@ fetch_body(struct fetch *f, struct upstream *u)
 		return e;
 	}
 	charge(o, -(int64_t)body_finish(b));
+	index_completed(o);
 	filling_go_on(f, &fill, true);
 	filling_commit(f, &fill);
 	return UP_OK;

@@ -270,17 +270,21 @@ object_unlink(struct objhead *h, struct object *o)
 	return true;
 }
 
-/* stripe locked; what the new one makes useless, and too many variants */
+/*
+ * Stripe locked; from first on, what o makes useless, and too many variants.
+ * As long as o's body may still fail, the one before it stays for that case.
+ */
 static void
-variants_prune(struct objhead *h, struct object *o, struct object **out,
-    unsigned *out_n, unsigned max)
+variants_prune(struct objhead *h, struct object *o, struct object *first,
+    struct object **out, unsigned *out_n, unsigned max)
 {
 	struct object *x, *next, *oldest = NULL;
+	bool whole = atomic_load(&o->body.state) == BODY_COMPLETE;
 	unsigned n = 1;
 
-	for (x = h->variants; x != NULL && *out_n < max; x = next) {
+	for (x = first; x != NULL && *out_n < max; x = next) {
 		next = x->next;
-		if (str_eq(x->vary, o->vary)) {
+		if (whole && str_eq(x->vary, o->vary)) {
 			out[(*out_n)++] = object_ref(x);
 			object_unlink(h, x);
 		} else {
@@ -294,6 +298,16 @@ variants_prune(struct objhead *h, struct object *o, struct object **out,
 	}
 }
 
+/* no lock held: what was taken out goes from its stevedore, too */
+static void
+gone_drop(struct object **gone, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		stevedore_remove(gone[i]->stevedore, gone[i]);
+		object_unref(&gone[i]);
+	}
+}
+
 /* stripe locked on entry, not on return */
 static void
 insert_unlock(struct objhead *h, struct object *o, pthread_mutex_t *lock)
@@ -301,18 +315,32 @@ insert_unlock(struct objhead *h, struct object *o, pthread_mutex_t *lock)
 	struct object *gone[8];
 	unsigned gone_n = 0;
 
-	variants_prune(h, o, gone, &gone_n, 8);
+	variants_prune(h, o, h->variants, gone, &gone_n, 8);
 	o->of = h;
 	memcpy(o->hash, h->hash, STORE_HASH_LEN);
 	object_ref(o);
 	o->next = h->variants;
 	atomic_store_explicit(&h->variants, o, memory_order_release);
 	pthread_mutex_unlock(lock);
-	for (unsigned i = 0; i < gone_n; i++) {
-		stevedore_remove(gone[i]->stevedore, gone[i]);
-		object_unref(&gone[i]);
-	}
+	gone_drop(gone, gone_n);
 	stevedore_insert(o->stevedore, o);
+}
+
+void
+index_completed(struct object *o)
+{
+	pthread_mutex_t *lock;
+	struct object *gone[8];
+	unsigned gone_n = 0;
+
+	if (o->of == NULL)
+		return;
+	lock = stripe_of(o->hash);
+	pthread_mutex_lock(lock);
+	if (!object_is(o, OBJ_DYING))
+		variants_prune(o->of, o, o->next, gone, &gone_n, 8);
+	pthread_mutex_unlock(lock);
+	gone_drop(gone, gone_n);
 }
 
 void

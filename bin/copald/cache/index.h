@@ -55,10 +55,15 @@ bool index_try_claim(struct objhead *);
  * claimed now.
  */
 enum fiber_wake index_wait(const struct key *, nsec_t deadline) WAITS;
-/* Puts o under a key that we have claimed; variants equal to it go. */
+/*
+ * Puts o under a key that we have claimed.  Variants equal to it go, as soon
+ * as its body is complete.
+ */
 void index_insert(struct objhead *, struct object *);
 /* The same, unless the key was purged since f began; false: it was. */
 bool index_insert_fetched(struct objhead *, struct fetch *f, struct object *);
+/* The body of an object that was put there is complete. */
+void index_completed(struct object *);
 /* Puts o under the key. 0, or -1: no memory. */
 int index_insert_key(const struct key *, struct object *);
 /* Does anybody wait for our claim? */

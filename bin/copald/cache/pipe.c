@@ -133,7 +133,10 @@ relay(struct flow *up, struct flow *down)
 		if (ok)
 			break;
 		if (up->bytes + down->bytes != before) {
-			fiber_yield();
+			/* a turn for others; or the end, also for a fast one */
+			if (fiber_park("its next turn", loop_now(loop)) ==
+			    FIBER_CANCELED)
+				break;
 			continue;
 		}
 		up->from->waiter = up->to->waiter = self;
