@@ -283,21 +283,62 @@ fail:
 	return r;
 }
 
+/*
+ * Bytes that nobody asked for, or the end, make a connection useless.  That
+ * it was said to be readable does not tell: a body that was read to its last
+ * byte, and not one further, leaves that standing.
+ */
+static bool
+is_quiet(struct backend_conn *c)
+{
+	char byte;
+
+	if (c->src.ready & SOURCE_HUP)
+		return false;
+	if (!(c->src.ready & SOURCE_READ))
+		return true;
+	if (recv(c->src.fd, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
+		return false;
+	c->src.ready &= (uint8_t)~SOURCE_READ;
+	return true;
+}
+
+/*
+ * The last one used that is still good; NULL: none.  The event of one that
+ * was closed may not have been seen yet, and not every request may be sent
+ * twice: the kernel knows.
+ */
+static struct backend_conn *
+idle_take(struct backend *b)
+{
+	struct core *core = core_self();
+	struct backend_conn *c;
+
+	while ((c = b->idle[core->index]) != NULL) {
+		b->idle[core->index] = c->next;
+		c->src.ready |= SOURCE_READ; /* perhaps */
+		if (is_quiet(c))
+			break;
+		conn_close(c);
+	}
+	return c;
+}
+
 enum backend_error
 backend_get(struct backend *b, bool fresh, double connect_timeout,
     struct backend_conn **out, int *err)
 {
 	struct core *core = core_self();
 	enum backend_error r = BACKEND_NO_ADDRESS;
-	struct backend_conn *c = b->idle[core->index];
+	struct backend_conn *c;
 
 	*err = 0;
 	if (!backend_is_healthy(b)) {
 		COUNT_INC(backend_unhealthy);
 		return BACKEND_SICK_NOW;
 	}
-	if (c != NULL && !fresh) {
-		b->idle[core->index] = c->next;
+	c = fresh ? NULL : idle_take(b);
+	if (c != NULL) {
 		c->src.on_event = NULL;
 		timer_cancel(core->loop, &c->idle_timer);
 		c->reused = true;
@@ -309,6 +350,7 @@ backend_get(struct backend *b, bool fresh, double connect_timeout,
 	    b->max_connections > 0) {
 		/* ours, if we have an idle one, may make room */
 		atomic_fetch_sub(&b->connections, 1);
+		c = b->idle[core->index];
 		if (c == NULL) {
 			COUNT_INC(backend_busy);
 			return BACKEND_BUSY;
@@ -328,26 +370,6 @@ backend_get(struct backend *b, bool fresh, double connect_timeout,
 		COUNT_INC(backend_fail);
 	}
 	return r;
-}
-
-/*
- * Bytes that nobody asked for, or the end, make a connection useless.  That
- * it was said to be readable does not tell: a body that was read to its last
- * byte, and not one further, leaves that standing.
- */
-static bool
-is_quiet(struct backend_conn *c)
-{
-	char byte;
-
-	if (c->src.ready & SOURCE_HUP)
-		return false;
-	if (!(c->src.ready & SOURCE_READ))
-		return true;
-	if (recv(c->src.fd, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
-		return false;
-	c->src.ready &= (uint8_t)~SOURCE_READ;
-	return true;
 }
 
 void
