@@ -333,6 +333,10 @@ deliver_object(struct request *req)
 	int64_t len = length_of(o);
 	bool head = str_eq(req->http.method, STR("HEAD"));
 
+	/* the last three digits are the client's; 1xx is no response */
+	req->resp.status %= 1000;
+	if (req->resp.status < 200)
+		set_status(req, 503);
 	set_connection(req);
 	http_unset(&req->resp, FIELD_TRANSFER_ENCODING);
 	http_unset(&req->resp, FIELD_CONTENT_LENGTH);
