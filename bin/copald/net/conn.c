@@ -483,6 +483,10 @@ conn_next(struct conn *conn)
 
 	conn->deadline = loop_now(c->loop) + NSEC_S(conn->timeouts.idle >= 0 ?
 	    conn->timeouts.idle : params->timeout_idle);
+	/* earlier than the timer would look */
+	if (conn->timeouts.idle >= 0 &&
+	    conn->timeouts.idle < params->timeout_idle)
+		timer_set(c->loop, &conn->timer, conn->deadline);
 	conn->have -= b->end;
 	if (conn->have > 0) {
 		memmove(b->buf, b->buf + b->end, conn->have);
