@@ -18,8 +18,11 @@
 #include "store_impl.h"
 
 enum {
-	/* Batches whose pages may be in use at once: LMDB keeps two behind. */
-	BATCHES_AHEAD = 4,
+	/*
+	 * Batches whose pages may be in use at once: LMDB keeps two behind,
+	 * and a commit of evictions touches more than was guessed.
+	 */
+	BATCHES_AHEAD = 8,
 	/* With fewer segments, one in reserve is too dear. */
 	SPARE_FROM = 8,
 	/* Objects between two looks at the catalogue's pages */
