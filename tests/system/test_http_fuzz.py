@@ -123,8 +123,8 @@ def baseline(copal, origin):
 
 def fast(origin):
     return Copald(origin, "-p", "timeout_idle=1", "-p", "timeout_req=1",
-                  "-p", "timeout_body=1", "-p", "first_byte_timeout=1",
-                  "-p", "between_bytes_timeout=1", "-p", "default_ttl=1",
+                  "-p", "timeout_body=1", "-p", "first_byte_timeout=0.3",
+                  "-p", "between_bytes_timeout=0.3", "-p", "default_ttl=1",
                   vcl=VCL, store="ram,64m")
 
 
@@ -189,6 +189,7 @@ def test_malformed_responses():
                     drain(sock)
         check_alive(copal, origin, worker, fds)
         assert origin.malformed == []
+        copal.adm("param.set", "first_byte_timeout", "60")
         with connect(copal.port) as sock:
             sock.sendall(b"GET /proper HTTP/1.1\r\nHost: a\r\n\r\n")
             assert Reader(sock).read_response().body == b"proper"
