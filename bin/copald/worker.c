@@ -62,6 +62,20 @@ core_started(struct core *c)
 	core_second(&gauges[c->index].timer);
 }
 
+/* In a dying thread: numbers only. */
+static void
+describe(char *buf, size_t len)
+{
+	const struct core *c = core_self();
+
+	if (c == NULL)
+		return;
+	snprintf(buf, len,
+	    "core = %u, connections = %u, fibers = %u, on a %s\n", c->index,
+	    c->conn_n, fiber_count(),
+	    fiber_self() != NULL ? "fiber" : "loop's stack");
+}
+
 /* --- the first thread -------------------------------------------------------- */
 
 static void
@@ -201,6 +215,7 @@ worker_main(const struct worker_config *config)
 	cfg = config;
 	started_at = clock_wall();
 	panic_install(cfg->panic);
+	panic_set_describe(describe);
 	sigaction(SIGTERM, &sa, NULL);
 	counters_clear(cfg->counters);
 	if (program_init(cfg->cores) != 0) {
