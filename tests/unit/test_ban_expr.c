@@ -18,8 +18,8 @@ static int
 begin(void)
 {
 	static struct field of[1];
-	struct http h = {.status = 404, .version = 11, .field = of,
-	    .field_cap = 1};
+	struct http h = {
+	    .status = 404, .version = 11, .field = of, .field_cap = 1};
 
 	if (params == NULL && params_init() != 0)
 		return 1;
@@ -32,8 +32,8 @@ begin(void)
 	obj->grace = 10;
 	obj->keep = 5;
 	req.ctx.now = 1020;
-	req.http = (struct http){.target = STR("/a b?c"), .field = field,
-	    .field_cap = 4};
+	req.http = (struct http){
+	    .target = STR("/a b?c"), .field = field, .field_cap = 4};
 	http_add_known(&req.http, FIELD_HOST, STR("example.org"));
 	return 0;
 }
@@ -109,21 +109,36 @@ test_and(void)
 {
 	CU_ASSERT_EQUAL(ban("req.url ~ a && obj.status == 404"), 1);
 	CU_ASSERT_EQUAL(ban("req.url ~ a && obj.status == 200"), 0);
-	CU_ASSERT_EQUAL(ban("obj.age > 1s && req.url ~ . && obj.keep < 1h"),
-	    1);
+	CU_ASSERT_EQUAL(ban("obj.age > 1s && req.url ~ . && obj.keep < 1h"), 1);
 }
 
 static void
 test_wrong(void)
 {
 	static const char *const wrong[] = {
-		"", " ", "req.url", "req.url ~", "req.url ~ a &&",
-		"req.url ~ a b", "req.url ~ a || req.url ~ b", "req.url < a",
-		"req.foo == 1", "req.http. ~ a", "req.http.a:b ~ a",
-		"req.urls == a", "obj.status ~ 4", "obj.status == x",
-		"obj.status == 4x", "obj.age > 10", "obj.age > s",
-		"obj.age > nans", "obj.ttl > 1e300s", "req.url ~ (",
-		"req.url ~ \"a", "req.url == \"a\\\"", "req.url ~ a &&& b",
+	    "",
+	    " ",
+	    "req.url",
+	    "req.url ~",
+	    "req.url ~ a &&",
+	    "req.url ~ a b",
+	    "req.url ~ a || req.url ~ b",
+	    "req.url < a",
+	    "req.foo == 1",
+	    "req.http. ~ a",
+	    "req.http.a:b ~ a",
+	    "req.urls == a",
+	    "obj.status ~ 4",
+	    "obj.status == x",
+	    "obj.status == 4x",
+	    "obj.age > 10",
+	    "obj.age > s",
+	    "obj.age > nans",
+	    "obj.ttl > 1e300s",
+	    "req.url ~ (",
+	    "req.url ~ \"a",
+	    "req.url == \"a\\\"",
+	    "req.url ~ a &&& b",
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -148,8 +163,7 @@ test_limits(void)
 	CU_ASSERT_TRUE(ban_expr_matches(e, obj, &req));
 	ban_expr_free(&e);
 	memset(text, 'a', BAN_EXPR_MAX + 1);
-	CU_ASSERT_PTR_NULL(
-	    ban_expr_parse(str_of(text, BAN_EXPR_MAX + 1), err));
+	CU_ASSERT_PTR_NULL(ban_expr_parse(str_of(text, BAN_EXPR_MAX + 1), err));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "at most"));
 	free(text);
 }

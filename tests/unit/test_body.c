@@ -133,7 +133,7 @@ test_empty(void)
 	body_destroy(&b);
 }
 
-/* --- one that fills and some that read, on fibers -------------------------- */
+/* --- one that fills and some that read, on fibers --- */
 
 static struct loop *l;
 static struct body shared_body;
@@ -153,8 +153,9 @@ reader_fiber(void *arg)
 	if (j->from > 0)
 		body_reader_at(&shared_body, &j->reader, j->from);
 	if (j->leaves) {
-		CU_ASSERT_EQUAL(body_get(&shared_body, NULL, 0, false,
-		    NSEC_NEVER, &v), BODY_GET_OK);
+		CU_ASSERT_EQUAL(
+		    body_get(&shared_body, NULL, 0, false, NSEC_NEVER, &v),
+		    BODY_GET_OK);
 		body_view_release(&v);
 	} else {
 		j->got = read_all(&shared_body, j->from, &j->reader);
@@ -171,8 +172,8 @@ filler_fiber(void *arg)
 		append(&shared_body, 10000);
 		if (shared_body.memory > most)
 			most = shared_body.memory;
-		window_said = body_wait_window(&shared_body, WINDOW,
-		    NSEC_NEVER);
+		window_said =
+		    body_wait_window(&shared_body, WINDOW, NSEC_NEVER);
 		if (window_said != FIBER_WOKEN) {
 			body_fail(&shared_body);
 			return;

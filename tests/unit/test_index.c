@@ -60,7 +60,7 @@ variants(const struct key *k)
 	unsigned n = 0;
 
 	for (struct object *o = h != NULL ? index_first(h) : NULL; o != NULL;
-	    o = index_next(o))
+	     o = index_next(o))
 		n++;
 	return n;
 }
@@ -192,7 +192,7 @@ test_gone(void)
 	object_unref(&o);
 }
 
-/* --- threads that fill and purge the same buckets --------------------------- */
+/* --- threads that fill and purge the same buckets --- */
 
 enum { THREADS = 4, KEYS = 4096, ROUNDS = 20000 };
 

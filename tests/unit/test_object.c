@@ -13,8 +13,11 @@ static struct object *
 make(void)
 {
 	static struct field field[4];
-	struct http h = {.status = 200, .version = 11, .field = field,
-	    .field_cap = 4, .reason = STR("Fine")};
+	struct http h = {.status = 200,
+	    .version = 11,
+	    .field = field,
+	    .field_cap = 4,
+	    .reason = STR("Fine")};
 	char name[] = "X-Name", value[] = "value";
 	struct field_name own = {str_from_z(name), FIELD_OTHER};
 	struct object *o;
@@ -38,8 +41,7 @@ check(const struct object *o)
 	CU_ASSERT(str_eq(o->http.reason, STR("Fine")));
 	CU_ASSERT_EQUAL(o->http.field_n, 3);
 	CU_ASSERT(str_eq(http_get(&o->http, FIELD_ETAG), STR("\"e\"")));
-	CU_ASSERT(str_eq(http_get(&o->http, FIELD_CONTENT_LENGTH),
-	    STR("17")));
+	CU_ASSERT(str_eq(http_get(&o->http, FIELD_CONTENT_LENGTH), STR("17")));
 	CU_ASSERT(str_eq(http_get_name(&o->http, &own), STR("value")));
 	CU_ASSERT(str_eq(o->vary, STR("vary")));
 }

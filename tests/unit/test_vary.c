@@ -157,8 +157,8 @@ test_malformed(void)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(copy);
 		memcpy(copy, spec.p, n);
 		/* the spec of A alone is a whole one */
-		CU_ASSERT_EQUAL(vary_matches(str_of(copy, n), &req),
-		    n == spec.len / 2);
+		CU_ASSERT_EQUAL(
+		    vary_matches(str_of(copy, n), &req), n == spec.len / 2);
 		free(copy);
 	}
 	copy = malloc(6);
