@@ -276,6 +276,7 @@ static void
 conn_refuse(struct conn *conn, unsigned status, const char *why)
 {
 	char text[512], host[ADDR_HOST_MAX], logbuf[1024];
+	double now = loop_wall(conn->core->loop);
 	struct log_txn log;
 	struct addr peer;
 	int n;
@@ -286,10 +287,12 @@ conn_refuse(struct conn *conn, unsigned status, const char *why)
 	COUNT_INC(sess_closed_err);
 	log_txn_begin(&log, conn->core->ring, LOG_KIND_REQUEST,
 	    core_xid(conn->core), conn->xid, logbuf, sizeof logbuf);
+	log_timestamp(&log, "Start", now, now, now);
 	log_printf(&log, LOG_REQ_START, "%s %u %s", host, addr_port(&peer),
 	    conn->listener->name);
 	log_printf(&log, LOG_BOGO_HEADER, "%s", why);
-	log_printf(&log, LOG_RESP_STATUS, "%u", status);
+	log_status(&log, LOG_RESP_STATUS, status);
+	log_timestamp(&log, "Resp", now, now, now);
 	log_txn_end(&log);
 	n = snprintf(text, sizeof text,
 	    "HTTP/1.1 %u %s\r\nDate: %.*s\r\nContent-Type: text/plain\r\n"
