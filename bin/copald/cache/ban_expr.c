@@ -10,6 +10,7 @@
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,37 @@ struct ban_expr {
 /* A thread's match data: matching allocates nothing. */
 static __thread pcre2_match_data *match_data;
 static __thread pcre2_match_context *match_context;
+static pthread_key_t at_thread_end;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+
+static void
+match_free(void *arg)
+{
+	(void)arg;
+	pcre2_match_data_free(match_data);
+	pcre2_match_context_free(match_context);
+	match_data = NULL;
+	match_context = NULL;
+}
+
+static void
+key_make_once(void)
+{
+	pthread_key_create(&at_thread_end, match_free);
+}
+
+static bool
+match_begin(void)
+{
+	if (match_data != NULL && match_context != NULL)
+		return true;
+	match_free(NULL);
+	pthread_once(&key_once, key_make_once);
+	match_data = pcre2_match_data_create(1, NULL);
+	match_context = pcre2_match_context_create(NULL);
+	pthread_setspecific(at_thread_end, &match_data);
+	return match_data != NULL && match_context != NULL;
+}
 
 void
 ban_expr_free(struct ban_expr **pp)
@@ -325,12 +357,8 @@ out:
 static bool
 regex_says(const pcre2_code *re, struct str s, bool wanted)
 {
-	if (match_data == NULL) {
-		match_data = pcre2_match_data_create(1, NULL);
-		match_context = pcre2_match_context_create(NULL);
-		if (match_data == NULL || match_context == NULL)
-			return true; /* rather invalid than wrong */
-	}
+	if (!match_begin())
+		return true; /* rather invalid than wrong */
 	pcre2_set_match_limit(match_context, params->pcre2_match_limit);
 	pcre2_set_depth_limit(match_context, params->pcre2_depth_limit);
 	int r = pcre2_match(re, (PCRE2_SPTR)(s.p != NULL ? s.p : ""), s.len,
