@@ -14,8 +14,9 @@
 set -eu
 cd "$(dirname "$0")"
 
-BUILD_PACKAGES="autoconf automake gcc libc6-dev make pkg-config libedit-dev
-	liblmdb-dev libncurses-dev libpcre2-dev libssl-dev libxxhash-dev"
+BUILD_PACKAGES="autoconf automake gcc libc6-dev make pkg-config libbrotli-dev
+	libc-ares-dev libedit-dev liblmdb-dev libncurses-dev libpcre2-dev libssl-dev
+	liburing-dev libxxhash-dev libzstd-dev zlib1g-dev"
 RUN_PACKAGES="python3"
 CHECK_PACKAGES="curl libcunit1-dev python3 python3-pytest"
 CLANG_PACKAGES="clang libclang-rt-dev" # for CC=clang and --enable-fuzz
@@ -83,6 +84,25 @@ need_varnishtest() {
 	apt-cache show varnish >/dev/null 2>&1 ||
 		quietly "Updating the list of packages" as_root apt-get -q update
 	quietly "Unpacking varnishtest" unpack_varnishtest
+}
+
+# The differential test wants a real server; its package would start one.
+unpack_nginx() (
+	set -e
+	rm -rf build/nginx.new && mkdir -p build/nginx.new build/tools/usr/sbin
+	cd build/nginx.new
+	apt-get -q download nginx
+	dpkg-deb -x nginx_*.deb .
+	mv usr/sbin/nginx ../tools/usr/sbin/nginx
+	cd .. && rm -rf nginx.new
+)
+
+need_nginx() {
+	[ ! -x build/tools/usr/sbin/nginx ] || return 0
+	! PATH=$PATH:/usr/sbin command -v nginx >/dev/null || return 0
+	command -v apt-get >/dev/null || return 0
+	unpack_nginx >/dev/null 2>&1 ||
+		echo "No nginx to be had: the test against it is left out." >&2
 }
 
 generate() {
@@ -181,6 +201,7 @@ check() {
 	need $BUILD_PACKAGES $CHECK_PACKAGES
 	case "$*" in *CC=clang*) need $CLANG_PACKAGES ;; esac
 	need_varnishtest
+	need_nginx
 	out=out$(printf ' %s' "$@" | sed 's/--enable-//g; s/--with-//g' |
 		tr -cs 'A-Za-z0-9=,' - | sed 's/-$//')
 	build "$out" "$@"

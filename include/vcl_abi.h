@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VCL_ABI_VERSION 1
+#define VCL_ABI_VERSION 3
 
 /* few programs use all of what is inline here */
 #define VCL_INLINE static inline __attribute__((unused))
@@ -38,11 +38,13 @@ struct backend;   /* BACKEND */
 struct vcl_acl;   /* ACL */
 struct vcl_regex; /* REGEX */
 struct vcl_stevedore; /* STEVEDORE */
+struct program_label; /* the VCL that return (vcl(label)) goes to */
 struct vcl_ctx;   /* the transaction; a program sees its head only */
 
 /* What struct vcl_ctx begins with, so that a program sees it with a load. */
 struct vcl_ctx_head {
-	bool failed;       /* something failed: the sub returns VCL_RET_FAIL */
+	/* something failed, or vrt_call() ended the sub: it returns FAIL */
+	bool failed;
 	const char *where; /* "file:line" of the call under way, NULL at first */
 };
 
@@ -57,6 +59,24 @@ struct vmod_priv {
 	void (*free)(void *);
 };
 
+/*
+ * What a module can be told of a program that imports it: at first LOAD, at
+ * last DISCARD; between them WARM before it runs requests, COLD after.
+ */
+enum vmod_event {
+	VMOD_EVENT_LOAD,
+	VMOD_EVENT_WARM,
+	VMOD_EVENT_COLD,
+	VMOD_EVENT_DISCARD,
+};
+
+/*
+ * priv is the program's.  Not 0, or vrt_failf(): LOAD and WARM are refused
+ * with that message; the others can't be.
+ */
+typedef int vmod_event_fn(struct vcl_ctx *, struct vmod_priv *,
+    enum vmod_event);
+
 struct vcl_blob { /* BLOB */
 	const void *p;
 	size_t len;
@@ -66,6 +86,7 @@ struct vcl_blob { /* BLOB */
 enum vcl_ret {
 	VCL_RET_NONE = 0, /* fell off its end: the next sub of that name */
 	VCL_RET_ABANDON,
+	VCL_RET_BERESP,
 	VCL_RET_DELIVER,
 	VCL_RET_ERROR,
 	VCL_RET_FAIL,
@@ -116,6 +137,7 @@ enum vcl_http {
 	VCL_HTTP_OBJ,
 	VCL_HTTP_RESP,
 	VCL_HTTP_OBJ_STALE,
+	VCL_HTTP_REQ0,
 };
 
 /* A header's name; id is filled in by the worker when it loads the program. */
@@ -130,6 +152,13 @@ struct vcl_header_ref {
 	const struct vcl_header *header;
 };
 
+/* An address in the program's text; a name is resolved when it is loaded. */
+struct vcl_ip_def {
+	const char *text;
+	const char *where;           /* "file:line" */
+	const struct addr **instance; /* filled in */
+};
+
 /* A regular expression; the worker compiles it when it loads the program. */
 struct vcl_regex_def {
 	struct str pattern;
@@ -141,16 +170,18 @@ struct vcl_backend_def {
 	const char *name;
 	struct str host, port, path; /* path: unix socket; p NULL if absent */
 	struct str host_header;
-	struct str proxy_via;
+	struct backend **via;        /* instance of the one to go through, NULL */
+	struct str authority;        /* for via; p NULL: host_header or host */
 	double connect_timeout, first_byte_timeout, between_bytes_timeout;
 	                             /* < 0: the parameter */
-	double wait_timeout;
+	double wait_timeout;         /* < 0: the parameter */
+	int wait_limit;              /* < 0: the parameter */
+	double idle_timeout;         /* < 0: the parameter */
+	int max_idle;                /* < 0: the parameter */
 	unsigned max_connections;    /* 0: no limit */
-	unsigned wait_limit;
 	unsigned proxy_header;       /* 0, 1, 2 */
 	bool none;                   /* backend x none; */
 	const struct vcl_probe_def *probe;
-	struct vcl_blob *authority;
 	struct vcl_blob preamble;    /* sent on new connections; p NULL if none */
 	struct backend **instance;   /* filled in */
 };
@@ -183,9 +214,33 @@ struct vcl_acl_def {
 	struct vcl_acl **instance;   /* filled in */
 };
 
+/* A label that return (vcl(name)) names. */
+struct vcl_label_def {
+	const char *name;
+	const struct program_label **instance; /* filled in */
+};
+
 struct vcl_source {
 	const char *path;            /* as it was found, "<builtin>", "<inline>" */
 	struct str text;
+};
+
+/* A module in a file of its own (vmod.h); lib/module.h opens it. */
+struct vcl_import {
+	const char *name, *path;
+	uint64_t sum;                /* module_sum() of its description */
+	const char *const *function; /* those that the program calls */
+	unsigned function_n;
+	/* takes their addresses, in that order */
+	void (*connect)(void (*const *)(void));
+	void **handle;               /* filled in */
+};
+
+/* A module that is told of what happens to the program. */
+struct vcl_listener {
+	const char *module;
+	vmod_event_fn **function;
+	struct vmod_priv *priv;
 };
 
 struct vcl_program_info {
@@ -201,12 +256,20 @@ struct vcl_program_info {
 	unsigned acl_n;
 	const struct vcl_regex_def *regex;
 	unsigned regex_n;
+	const struct vcl_ip_def *ip;
+	unsigned ip_n;
 	struct vcl_header *const *header; /* every header constant */
 	unsigned header_n;
 	const struct vcl_source *source;
 	unsigned source_n;
 	const char *const *vmod;     /* names of imported modules */
 	unsigned vmod_n;
+	const struct vcl_import *import; /* those in files of their own */
+	unsigned import_n;
+	const struct vcl_listener *listener;
+	unsigned listener_n;
+	const struct vcl_label_def *label;
+	unsigned label_n;
 	struct vmod_priv *const *priv; /* to be freed with the program */
 	unsigned priv_n;
 	/* after vcl_fini: frees the module objects; NULL if there are none */
@@ -221,7 +284,8 @@ extern const struct vcl_program_info vcl_program;
 /* return (synth(status, reason)), return (error(...)): record the arguments */
 void vrt_set_synth(struct vcl_ctx *, int64_t status, struct str reason);
 void vrt_set_pass_ttl(struct vcl_ctx *, double ttl); /* return (pass(10s)) */
-void vrt_set_vcl(struct vcl_ctx *, const char *label); /* return (vcl(x)) */
+/* return (vcl(x)) */
+void vrt_set_vcl(struct vcl_ctx *, const struct program_label *);
 /* return (fail("...")), and run-time errors; where: "file:line" or NULL */
 void vrt_fail(struct vcl_ctx *, struct str why);
 
@@ -242,12 +306,16 @@ vrt_at(struct vcl_ctx *ctx, const char *where)
 
 /* --- strings --------------------------------------------------------- */
 
-/* NULL equals "" as in VCL; inline, since b is mostly a constant */
+/*
+ * What is unset (p NULL) equals nothing, not even itself or "", and is neither
+ * before nor at anything: vrt_str_cmp() is 1 then.  As in Varnish.
+ * Inline, since b is mostly a constant.
+ */
 VCL_INLINE bool
 vrt_str_eq(struct str a, struct str b)
 {
-	return a.len == b.len &&
-	    (b.len == 0 || !__builtin_memcmp(a.p, b.p, b.len));
+	return a.p && b.p && a.len == b.len &&
+	    !__builtin_memcmp(a.p, b.p, b.len);
 }
 
 struct str vrt_concat(struct vcl_ctx *, unsigned n, const struct str *);
@@ -293,6 +361,7 @@ struct str vrt_ip_string(struct vcl_ctx *, const struct addr *);
 struct str vrt_backend_string(const struct backend *);
 struct str vrt_stevedore_string(const struct vcl_stevedore *);
 struct str vrt_acl_string(const struct vcl_acl *);
+struct str vrt_probe_string(const struct vcl_probe_def *);
 struct str vrt_blob_string(struct vcl_ctx *, struct vcl_blob); /* :base64: */
 
 /* --- numbers: no overflow and no zero divisor stops the worker -------- */
@@ -355,7 +424,6 @@ bool vrt_acl_match(struct vcl_ctx *, const struct vcl_acl *,
     const struct addr *);
 bool vrt_ip_eq(const struct addr *, const struct addr *);
 /* a string constant where an IP is wanted: parsed once, when it loads */
-const struct addr *vrt_ip_constant(struct vcl_ctx *, struct str text);
 
 /* --- heads ----------------------------------------------------------- */
 
@@ -384,9 +452,16 @@ int64_t vrt_stevedore_used_space(struct vcl_ctx *,
     const struct vcl_stevedore *);
 bool vrt_stevedore_happy(struct vcl_ctx *, const struct vcl_stevedore *);
 
-/* What module keeps for this task (a request or a fetch), or its top. */
-struct vmod_priv *vrt_priv_task(struct vcl_ctx *, const char *module);
-struct vmod_priv *vrt_priv_top(struct vcl_ctx *, const char *module);
+/*
+ * What is kept under an address for this task (a request or a fetch), or for
+ * its top; zeroed at first.  id: of a module, or of an object of one, whose
+ * data are then apart from its fellows'.  NULL: no room, recorded as a
+ * failure.
+ */
+struct vmod_priv *vrt_priv_task(struct vcl_ctx *, const void *id);
+struct vmod_priv *vrt_priv_top(struct vcl_ctx *, const void *id);
+/* A method is called, but vcl_init did not come to its object's 'new'. */
+void vrt_no_object(struct vcl_ctx *, const char *name);
 
 /*
  * --- variables: tbl/vcl_vars.h ---------------------------------------

@@ -161,44 +161,108 @@ collect(const struct addrinfo *ai, bool any_host, struct addr *out, int max)
 	return n;
 }
 
+/* Host and port as text, each ended; 0, or -1 with a message. */
+static int
+take_apart(const char *text, const char *default_port, bool listening,
+    struct parts *parts, char host[HOST_MAX + 1], char port[PORT_NAME_MAX + 1],
+    char *err, size_t err_len)
+{
+	const char *wrong;
+
+	if ((wrong = split(text, listening, parts)) != NULL)
+		return fail(err, err_len, text, "%s", wrong);
+	if (parts->port.p == NULL)
+		parts->port = str_from_z(default_port);
+	if ((wrong = check_port(parts->port, listening)) != NULL)
+		return fail(err, err_len, text, "%s", wrong);
+	if (parts->host.len > HOST_MAX)
+		return fail(err, err_len, text, "the host name is too long");
+	snprintf(host, HOST_MAX + 1, "%.*s", STR_ARG(parts->host));
+	snprintf(port, PORT_NAME_MAX + 1, "%.*s", STR_ARG(parts->port));
+	return 0;
+}
+
+static int
+look_up(const char *text, const struct parts *parts, const char *host,
+    const char *port, int flags, struct addr *out, int max, char *err,
+    size_t err_len)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+	struct addrinfo *found = NULL;
+	int n;
+
+	n = getaddrinfo(parts->host.p != NULL ? host : NULL, port, &hints,
+	    &found);
+	if (n == EAI_NONAME && (flags & AI_NUMERICHOST))
+		return 0;
+	if (n != 0)
+		return fail(err, err_len, text, "%s",
+		    n == EAI_SYSTEM ? strerror(errno) : gai_strerror(n));
+	n = collect(found, parts->host.p == NULL, out, max);
+	freeaddrinfo(found);
+	if (n == 0)
+		return fail(err, err_len, text, "has no usable address");
+	return n;
+}
+
 int
 addr_parse(const char *text, const char *default_port, bool listening,
     struct addr *out, int max, char *err, size_t err_len)
 {
-	struct addrinfo hints = {
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = listening ? AI_PASSIVE : 0,
-	};
-	struct addrinfo *found = NULL;
 	char host[HOST_MAX + 1], port[PORT_NAME_MAX + 1];
-	const char *wrong;
 	struct parts parts;
-	int n;
 
 	if (!strncmp(text, "unix:", 5))
 		return parse_unix(text, text + 5, out, err, err_len);
 	if (text[0] == '/')
 		return parse_unix(text, text, out, err, err_len);
-	if ((wrong = split(text, listening, &parts)) != NULL)
-		return fail(err, err_len, text, "%s", wrong);
-	if (parts.port.p == NULL)
-		parts.port = str_from_z(default_port);
-	if ((wrong = check_port(parts.port, listening)) != NULL)
-		return fail(err, err_len, text, "%s", wrong);
-	if (parts.host.len > HOST_MAX)
-		return fail(err, err_len, text, "the host name is too long");
-	snprintf(host, sizeof host, "%.*s", STR_ARG(parts.host));
-	snprintf(port, sizeof port, "%.*s", STR_ARG(parts.port));
-	n = getaddrinfo(parts.host.p != NULL ? host : NULL, port, &hints,
-	    &found);
+	if (take_apart(text, default_port, listening, &parts, host, port, err,
+	    err_len) != 0)
+		return -1;
+	return look_up(text, &parts, host, port, listening ? AI_PASSIVE : 0,
+	    out, max, err, err_len);
+}
+
+/* Nothing that could not be part of a name in any resolver. */
+static bool
+is_name(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s <= ' ' || *s >= 127 || strchr("\"\\/[]", *s) != NULL)
+			return false;
+	return true;
+}
+
+int
+addr_parse_literal(const char *text, const char *default_port,
+    struct addr *out, int max, char host[ADDR_NAME_MAX], unsigned *port,
+    char *err, size_t err_len)
+{
+	char port_text[PORT_NAME_MAX + 1];
+	struct addr any;
+	struct parts parts;
+	int n;
+
+	_Static_assert(ADDR_NAME_MAX == HOST_MAX + 1, "host is one");
+	if (!strncmp(text, "unix:", 5) || text[0] == '/')
+		return addr_parse(text, default_port, false, out, max, err,
+		    err_len);
+	if (take_apart(text, default_port, false, &parts, host, port_text,
+	    err, err_len) != 0)
+		return -1;
+	n = look_up(text, &parts, host, port_text, AI_NUMERICHOST, out, max,
+	    err, err_len);
 	if (n != 0)
-		return fail(err, err_len, text, "%s",
-		    n == EAI_SYSTEM ? strerror(errno) : gai_strerror(n));
-	n = collect(found, parts.host.p == NULL, out, max);
-	freeaddrinfo(found);
-	if (n == 0)
-		return fail(err, err_len, text, "has no usable address");
-	return n;
+		return n;
+	if (!is_name(host))
+		return fail(err, err_len, text, "is no host name");
+	/* the port may be a service's name, of /etc/services */
+	parts.host = STR("0.0.0.0");
+	if (look_up(text, &parts, "0.0.0.0", port_text, AI_NUMERICHOST, &any,
+	    1, err, err_len) != 1)
+		return fail(err, err_len, text, "there is no such port");
+	*port = addr_port(&any);
+	return 0;
 }
 
 /* v in decimal, then end; without printf, as every request is logged */
@@ -301,4 +365,23 @@ addr_eq(const struct addr *a, const struct addr *b)
 		return str_eq(unix_path(a), unix_path(b));
 	}
 	return false;
+}
+
+bool
+addr_in_net(const struct addr *a, const struct addr *net, unsigned bits)
+{
+	const unsigned char *p, *q;
+
+	if (a->len == 0 || a->sa.sa_family != net->sa.sa_family)
+		return false;
+	if (a->sa.sa_family == AF_INET) {
+		p = (const unsigned char *)&a->in4.sin_addr;
+		q = (const unsigned char *)&net->in4.sin_addr;
+	} else if (a->sa.sa_family == AF_INET6) {
+		p = (const unsigned char *)&a->in6.sin6_addr;
+		q = (const unsigned char *)&net->in6.sin6_addr;
+	} else
+		return false;
+	return memcmp(p, q, bits / 8) == 0 && (bits % 8 == 0 ||
+	    (p[bits / 8] ^ q[bits / 8]) >> (8 - bits % 8) == 0);
 }

@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "clock.h"
+#include "json.h"
 
 void
 cli_answer_init(struct cli_answer *a)
@@ -98,57 +99,14 @@ cli_fail(struct cli_answer *a, enum cli_status status, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Bytes of the UTF-8 sequence that s starts with (RFC 3629); 0: none. */
-static size_t
-utf8_len(struct str s)
-{
-	const unsigned char *u = (const unsigned char *)s.p;
-	size_t n;
-
-	if (u[0] < 0x80)
-		return 1;
-	n = u[0] >= 0xc2 && u[0] <= 0xdf   ? 2
-	    : u[0] >= 0xe0 && u[0] <= 0xef ? 3
-	    : u[0] >= 0xf0 && u[0] <= 0xf4 ? 4
-					   : 0;
-	if (n == 0 || s.len < n)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	/* overlong forms, surrogates, beyond U+10FFFF */
-	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
-	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 void
 cli_json_str(struct cli_answer *a, struct str s)
 {
-	cli_out_str(a, STR("\""));
-	while (s.len > 0) {
-		unsigned char c = (unsigned char)*s.p;
-		size_t n = utf8_len(s);
+	char buf[JSON_CHAR_MAX + 1];
 
-		if (n == 0)
-			cli_out_str(a, STR("\xef\xbf\xbd"));
-		else if (c == '"' || c == '\\')
-			cli_out(a, "\\%c", c);
-		else if (c == '\n')
-			cli_out_str(a, STR("\\n"));
-		else if (c == '\t')
-			cli_out_str(a, STR("\\t"));
-		else if (c == '\r')
-			cli_out_str(a, STR("\\r"));
-		else if (c < ' ' || c == 127)
-			cli_out(a, "\\u%04x", c);
-		else
-			cli_out_str(a, str_of(s.p, n));
-		s.p += n ? n : 1;
-		s.len -= n ? n : 1;
-	}
+	cli_out_str(a, STR("\""));
+	while (s.len > 0)
+		cli_out_str(a, json_next(&s, buf));
 	cli_out_str(a, STR("\""));
 }
 

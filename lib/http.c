@@ -39,6 +39,7 @@ http_copy(struct http *h, const struct http *from)
 	if (n > 0)
 		memcpy(h->field, from->field, n * sizeof(*h->field));
 	h->field_n = n;
+	h->names = from->names;
 }
 
 static inline struct str
@@ -57,8 +58,9 @@ find_known(const struct http *h, enum field_id id, unsigned i)
 	return -1;
 }
 
-int
-http_find(const struct http *h, const struct field_name *name, unsigned i)
+/* Apart, so that the answer "none" saves no registers. */
+static int __attribute__((noinline))
+search(const struct http *h, const struct field_name *name, unsigned i)
 {
 	int found;
 
@@ -66,10 +68,20 @@ http_find(const struct http *h, const struct field_name *name, unsigned i)
 		found = find_known(h, name->id, i);
 		if (found < 0 || name->id != FIELD_OTHER)
 			return found;
-		if (str_caseeq(name->name, str_of(h->field[found].name,
+		/* most of the others differ in length */
+		if (h->field[found].name_len == name->name.len &&
+		    str_caseeq(name->name, str_of(h->field[found].name,
 					       h->field[found].name_len)))
 			return found;
 	}
+}
+
+int
+http_find(const struct http *h, const struct field_name *name, unsigned i)
+{
+	if (h->names != 0 && !(h->names & http_name_bit(name->id, name->name)))
+		return -1;
+	return search(h, name, i);
 }
 
 struct str
@@ -174,6 +186,10 @@ http_add(struct http *h, const struct field_name *name, struct str value)
 		h->overflow = true;
 		return false;
 	}
+	if (h->field_n == 0)
+		h->names = 0;
+	if (h->field_n == 0 || h->names != 0)
+		h->names |= http_name_bit(name->id, name->name);
 	h->field[h->field_n++] = (struct field){
 	    .name = name->name.p,
 	    .value = value.p,

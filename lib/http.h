@@ -41,7 +41,25 @@ struct http {
 	bool overflow;      /* a field was lost: no room (sticky) */
 	uint16_t field_n, field_cap;
 	struct field *field;
+	/* http_name_bit of all names that may be there; 0: not known */
+	uint64_t names;
 };
+
+/*
+ * One of 64 bits for a name, so that most names that are not in
+ * a head are known not to be without looking at its fields.
+ */
+static inline uint64_t
+http_name_bit(enum field_id id, struct str name)
+{
+	unsigned n = id;
+
+	if (id == FIELD_OTHER && name.len > 0)
+		n = (unsigned)(name.len * 5 +
+		    ((unsigned char)name.p[0] & 0xdf) * 3 +
+		    ((unsigned char)name.p[name.len - 1] & 0xdf) * 7);
+	return (uint64_t)1 << (n & 63);
+}
 
 /*
  * Room for cap fields from the arena; false when it is full (the head then
@@ -90,6 +108,8 @@ bool http_set_known(struct http *, enum field_id, struct str value);
 
 /* RFC 9110 15: the reason phrase; "Unknown HTTP Status" if there is none */
 const char *http_reason(unsigned status);
+/* Is there one? */
+bool http_status_is_known(unsigned status);
 /*
  * A valid token (RFC 9110 5.6.2), a valid field value (5.5: may be empty, no
  * white space at either end)?

@@ -97,7 +97,8 @@ unsigned h1_status(enum h1_result);
  * Strict as the head: CRLF only, no white space around sizes, at most
  * H1_CHUNK_LINE_MAX bytes in a size line with its extensions, which must be
  * well-formed and are dropped, as is the trailer section: well-formed fields
- * of at most H1_TRAILER_MAX bytes.  After H1_CHUNK_BAD the connection is of no
+ * of at most H1_TRAILER_MAX bytes; of these the first trailer_cap go to
+ * trailer, if the caller has set that.  After H1_CHUNK_BAD the connection is of no
  * further use; *used then says where the offending byte is.
  */
 enum { H1_CHUNK_LINE_MAX = 4096, H1_TRAILER_MAX = 8192 };
@@ -105,9 +106,11 @@ enum { H1_CHUNK_LINE_MAX = 4096, H1_TRAILER_MAX = 8192 };
 struct h1_chunked {
 	uint64_t left;      /* of the current chunk */
 	uint32_t line_len;  /* of the current chunk-size or trailer line */
-	uint32_t trailer_len;
+	uint32_t trailer_len; /* with the empty line at its end */
 	uint8_t state;
 	uint8_t digits;
+	char *trailer;
+	uint32_t trailer_cap;
 };
 
 enum h1_chunk_result {
@@ -119,6 +122,12 @@ enum h1_chunk_result {
 
 enum h1_chunk_result h1_chunked_next(struct h1_chunked *, const char *in,
     size_t len, size_t *used, struct str *data);
+
+/*
+ * The fields of a whole trailer section, as h1_chunked_next() has kept it.
+ * h has been http_init()ed, and points into section.
+ */
+bool h1_parse_trailers(struct http *h, const char *section, size_t len);
 
 /* Room for h1_chunk_begin: "7fffffffffffffff\r\n" */
 enum { H1_CHUNK_HEAD_MAX = 18 };

@@ -123,12 +123,15 @@ step(struct h1_chunked *c, char byte)
 
 /* Counts a byte that is not body: is it still within the limits? */
 static bool
-within_limits(struct h1_chunked *c)
+within_limits(struct h1_chunked *c, char byte)
 {
 	if (c->state <= SIZE_LF)
 		return ++c->line_len <= H1_CHUNK_LINE_MAX + sizeof("\r\n") - 1;
-	if (c->state >= LINE)
+	if (c->state >= LINE) {
+		if (c->trailer_len < c->trailer_cap)
+			c->trailer[c->trailer_len] = byte;
 		return ++c->trailer_len <= H1_TRAILER_MAX;
+	}
 	return true;
 }
 
@@ -142,7 +145,7 @@ h1_chunked_next(struct h1_chunked *c, const char *in, size_t len,
 	for (; i < len && c->state != DATA; i++) {
 		if (c->state == END)
 			break;
-		c->state = within_limits(c) ? step(c, in[i]) : BAD;
+		c->state = within_limits(c, in[i]) ? step(c, in[i]) : BAD;
 		if (c->state == BAD) {
 			*used = i;
 			return H1_CHUNK_BAD;

@@ -226,6 +226,9 @@ read_lines(struct reader *r, struct h1_scan *at, bool store)
 		result = parse_field(r, p, eol, f);
 		if (result != H1_OK)
 			return result;
+		if (store)
+			r->h->names |= http_name_bit(f->id,
+			    str_of(f->name, f->name_len));
 	}
 }
 
@@ -247,6 +250,7 @@ h1_read_head(bool request, struct http *h, const char *buf, size_t len,
 	enum h1_result result;
 
 	h->field_n = 0;
+	h->names = 0;
 	h->overflow = false;
 	result = read_lines(&r, &at, first);
 	if (result == H1_OK && !first) {
@@ -262,6 +266,23 @@ h1_read_head(bool request, struct http *h, const char *buf, size_t len,
 	*head_len = at.line;
 	*scan = (struct h1_scan){0};
 	return H1_OK;
+}
+
+bool
+h1_parse_trailers(struct http *h, const char *section, size_t len)
+{
+	struct h1_limits limits = {(uint32_t)len + 1, (uint32_t)len};
+	struct reader r = {.buf = section, .end = section + len,
+	    .limits = &limits, .h = h};
+	struct h1_scan at = {.started = true};
+
+	h->field_n = 0;
+	h->names = 0;
+	h->overflow = false;
+	if (read_lines(&r, &at, true) != H1_OK)
+		return false;
+	h->field_n = at.field_n;
+	return true;
 }
 
 unsigned

@@ -291,3 +291,9 @@ http_reason(unsigned status)
 	default: return "Unknown HTTP Status";
 	}
 }
+
+bool
+http_status_is_known(unsigned status)
+{
+	return strcmp(http_reason(status), "Unknown HTTP Status") != 0;
+}

@@ -1,24 +1,22 @@
 /*
- * http_semantics.c - Cache-Control and freshness (RFC 9111, RFC 5861).
+ * http_semantics.c - Cache-Control (RFC 9111 5.2, RFC 5861), the fields that
+ * stand in its place (RFC 9213, Surrogate-Control), and Accept-Encoding.
  *
  * What is malformed is taken the careful way: an age that can't be read is 0,
- * an Expires that can't be read is in the past, and of values that contradict
- * each other the one counts that lets us reuse the response least.
+ * and of values that contradict each other the one counts that lets us reuse
+ * the response least.  Only in structured fields the last one does, as their
+ * RFC has it.
  *
- * Ranges and entity tags are in http_conditions.c.
+ * What follows for a response is in http_freshness.c; ranges and entity tags
+ * are in byte_range.c and http_conditions.c.
  */
-#include <math.h>
-
-#include "http_date.h"
 #include "http_scan.h"
 #include "http_semantics.h"
+#include "sfield.h"
 
-/*
- * delta-seconds (RFC 9111 1.2.2), which may be quoted (5.2: recipients ought
- * to accept both); -1 if it is no number.
- */
-static int64_t
-parse_seconds(struct str s)
+/* may be quoted (RFC 9111 5.2: recipients ought to accept both) */
+int64_t
+http_seconds(struct str s)
 {
 	int64_t n = 0;
 
@@ -61,7 +59,7 @@ split(struct str item)
 static int64_t
 seconds_of(const struct directive *d)
 {
-	int64_t n = d->value.p && !d->malformed ? parse_seconds(d->value) : -1;
+	int64_t n = d->value.p && !d->malformed ? http_seconds(d->value) : -1;
 
 	return n < 0 ? 0 : n;
 }
@@ -101,12 +99,14 @@ take_age(struct cache_control *cc, const struct directive *d)
  * says more than any with one.
  */
 static void
-take_qualified(bool *set, bool *only_fields, const struct directive *d)
+take_qualified(struct cache_control *cc, bool *set, bool *only_fields,
+    const struct directive *d)
 {
 	bool fields = d->value.p && d->value.len > 0;
 
 	*only_fields = fields && (!*set || *only_fields);
 	*set = true;
+	cc->has_lists |= fields;
 }
 
 static void
@@ -130,11 +130,11 @@ take_flag(struct cache_control *cc, const struct directive *d)
 	};
 
 	if (str_caseeq(d->name, STR("no-cache"))) {
-		take_qualified(&cc->no_cache, &cc->no_cache_fields, d);
+		take_qualified(cc, &cc->no_cache, &cc->no_cache_fields, d);
 		return;
 	}
 	if (str_caseeq(d->name, STR("private"))) {
-		take_qualified(&cc->private_, &cc->private_fields, d);
+		take_qualified(cc, &cc->private_, &cc->private_fields, d);
 		return;
 	}
 	for (unsigned i = 0; i < sizeof(flags) / sizeof(*flags); i++)
@@ -142,11 +142,9 @@ take_flag(struct cache_control *cc, const struct directive *d)
 			*(bool *)((char *)cc + flags[i].at) = true;
 }
 
-void
-cache_control_parse(struct cache_control *cc, const struct http *h)
+static void
+forget(struct cache_control *cc)
 {
-	static const struct field_name name = {.id = FIELD_CACHE_CONTROL};
-
 	*cc = (struct cache_control){
 	    .max_age = -1,
 	    .s_maxage = -1,
@@ -155,11 +153,23 @@ cache_control_parse(struct cache_control *cc, const struct http *h)
 	    .min_fresh = -1,
 	    .max_stale = -1,
 	};
+}
+
+static struct str
+value_at(const struct http *h, int i)
+{
+	return str_of(h->field[i].value, h->field[i].value_len);
+}
+
+void
+cache_control_parse(struct cache_control *cc, const struct http *h)
+{
+	static const struct field_name name = {.id = FIELD_CACHE_CONTROL};
+
+	forget(cc);
 	for (int i = http_find(h, &name, 0); i >= 0;
-	     i = http_find(h, &name, i + 1)) {
-		struct str list =
-		    str_of(h->field[i].value, h->field[i].value_len);
-		struct str item;
+	     i = http_find(h, &name, (unsigned)i + 1)) {
+		struct str list = value_at(h, i), item;
 
 		while (str_next_item(&list, &item)) {
 			struct directive d = split(item);
@@ -170,106 +180,219 @@ cache_control_parse(struct cache_control *cc, const struct http *h)
 	}
 }
 
-/* ---- freshness ---- */
+/* ---- in its place ---- */
+
+/* Of a key that comes twice, only the last counts (RFC 9651 4.2.2). */
+static void
+drop_directive(struct cache_control *cc, struct str key)
+{
+	struct cache_control none;
+	static const struct {
+		struct str name;
+		size_t at;
+	} ages[] = {
+#define AGE(text, member)                                                    \
+	{{text, sizeof(text) - 1}, offsetof(struct cache_control, member)}
+	    AGE("max-age", max_age),
+	    AGE("s-maxage", s_maxage),
+	    AGE("stale-while-revalidate", stale_while_revalidate),
+	    AGE("stale-if-error", stale_if_error),
+#undef AGE
+	};
+
+	forget(&none);
+	for (unsigned i = 0; i < sizeof(ages) / sizeof(*ages); i++)
+		if (str_eq(key, ages[i].name))
+			memcpy((char *)cc + ages[i].at,
+			    (char *)&none + ages[i].at, sizeof(int64_t));
+	if (str_eq(key, STR("no-cache")))
+		cc->no_cache = cc->no_cache_fields = false;
+	if (str_eq(key, STR("private")))
+		cc->private_ = cc->private_fields = false;
+}
 
 /*
- * Does the status allow caching where nothing explicit does?  The statuses
- * that Varnish takes; RFC 9110 15.1 would allow 206, 308, 405 and 501 too.
+ * A member of a targeted field: an age is an Integer, a list of fields a
+ * String, all else a flag.  An age of another type can't be read: it is 0.
  */
-static bool
-cacheable_by_default(unsigned status)
+static void
+take_member(struct cache_control *cc, struct str key,
+    const struct sf_item *item)
 {
-	switch (status) {
-	case 200:
-	case 203:
-	case 204:
-	case 300:
-	case 301:
-	case 304:
-	case 404:
-	case 410:
-	case 414:
-		return true;
-	default:
-		return false;
+	struct directive d = {.name = key, .value = STR("x")};
+	struct cache_control probe;
+	char digits[20], *p = digits + sizeof digits;
+	uint64_t n = item->number > 0 ? (uint64_t)item->number : 0;
+
+	drop_directive(cc, key);
+	forget(&probe);
+	if (take_age(&probe, &d)) {
+		if (item->type == SF_INTEGER) {
+			do
+				*--p = (char)('0' + n % 10);
+			while ((n /= 10) > 0);
+			d.value = str_of(p, (size_t)(digits +
+			    sizeof digits - p));
+		}
+		take_age(cc, &d);
+		return;
 	}
+	if (item->type == SF_BOOLEAN && item->number == 0)
+		return;
+	d.value = item->type == SF_STRING ? item->text : STR_NULL;
+	take_flag(cc, &d);
 }
 
-/* RFC 9111 5.1: of a list the first member; what is no number is ignored. */
-static double
-age_value(const struct http *h)
-{
-	struct str list = http_get(h, FIELD_AGE), item;
-	int64_t n;
-
-	if (!list.p || !str_next_item(&list, &item))
-		return 0;
-	n = parse_seconds(item);
-	return n < 0 ? 0 : n;
-}
-
-/*
- * When Expires says; false if there is none.  The earliest of several; one
- * that is no date ("0", "-1") is long past (RFC 9111 5.3).
- */
+/* RFC 9213 2.1; false: absent, empty, or it can't be read */
 static bool
-expires_at(const struct http *h, double now, double *at)
+parse_targeted(struct cache_control *cc, const struct http *h,
+    enum field_id id)
 {
-	static const struct field_name name = {.id = FIELD_EXPIRES};
-	bool found = false;
+	struct field_name name = {.id = id};
+	bool some = false;
 
+	forget(cc);
 	for (int i = http_find(h, &name, 0); i >= 0;
-	     i = http_find(h, &name, i + 1)) {
-		double t = http_date_parse(
-		    str_of(h->field[i].value, h->field[i].value_len), now);
+	     i = http_find(h, &name, (unsigned)i + 1)) {
+		struct str rest = value_at(h, i), key;
+		struct sf_item item;
 
-		if (!found || t < *at)
-			*at = t;
-		found = true;
+		for (;;) {
+			enum sf_result r = sf_next_member(&rest, &key, &item);
+
+			if (r == SF_ERROR)
+				return false;
+			if (r == SF_END)
+				break;
+			some = true;
+			take_member(cc, key, &item);
+		}
 	}
-	return found;
+	return some;
 }
 
-/* RFC 9111 4.2.1: for a shared cache */
-static double
-lifetime(struct freshness *f, const struct http *h,
-    const struct cache_control *cc, double date, double now,
-    double default_ttl)
+/* "max-age=60+30": to be served stale for 30 s while it is refreshed */
+static void
+take_surrogate_age(struct cache_control *cc, struct directive *d)
 {
-	double expires;
+	const char *plus = d->value.p != NULL ?
+	    memchr(d->value.p, '+', d->value.len) : NULL;
+	struct str v = d->value;
 
-	f->explicit_ = true;
-	if (cc->s_maxage >= 0)
-		return cc->s_maxage;
-	if (cc->max_age >= 0)
-		return cc->max_age;
-	if (expires_at(h, now, &expires))
-		return expires > date ? expires - date : 0;
-	f->explicit_ = false;
-	return cacheable_by_default(h->status) ? default_ttl : 0;
+	if (plus != NULL) {
+		int64_t more;
+
+		d->value = str_of(v.p, (size_t)(plus - v.p));
+		more = http_seconds(str_of(plus + 1,
+		    v.len - d->value.len - 1));
+		cc->stale_while_revalidate = more > 0 ? more : 0;
+	}
+	keep_smallest(&cc->max_age, seconds_of(d));
 }
 
-void
-freshness_of(struct freshness *f, const struct http *h, double now,
-    double default_ttl)
+/*
+ * W3C's note edge-arch: "max-age=60;other" is for the surrogate of that name
+ * only.  false: it says nothing to us.
+ */
+static bool
+parse_surrogate(struct cache_control *cc, const struct http *h)
 {
-	struct str date_field = http_get(h, FIELD_DATE);
-	struct cache_control cc;
-	double date = 0;
+	static const struct field_name name = {.id = FIELD_SURROGATE_CONTROL};
 
-	cache_control_parse(&cc, h);
-	if (date_field.p)
-		date = http_date_parse(date_field, now);
-	if (date == 0)
-		date = now;
-	/* RFC 9111 4.2.3: the larger of the apparent age and Age */
-	f->age = age_value(h);
-	if (floor(now - date) > f->age) /* ages are whole seconds */
-		f->age = floor(now - date);
-	f->ttl = lifetime(f, h, &cc, date, now, default_ttl);
-	f->cacheable = h->status >= 200 &&
-	    (f->explicit_ || cacheable_by_default(h->status));
-	f->grace = cc.stale_while_revalidate;
-	if (cc.must_revalidate || cc.proxy_revalidate)
-		f->grace = 0;
+	forget(cc);
+	for (int i = http_find(h, &name, 0); i >= 0;
+	     i = http_find(h, &name, (unsigned)i + 1)) {
+		struct str list = value_at(h, i), item;
+
+		while (str_next_item(&list, &item)) {
+			struct directive d;
+			const char *semi = memchr(item.p, ';', item.len);
+
+			if (semi != NULL && !str_caseeq(str_trim(str_of(
+			    semi + 1, (size_t)(item.p + item.len - semi - 1))),
+			    STR("copal")))
+				continue;
+			if (semi != NULL)
+				item.len = (size_t)(semi - item.p);
+			d = split(str_trim(item));
+			if (d.malformed)
+				continue;
+			if (str_caseeq(d.name, STR("max-age")))
+				take_surrogate_age(cc, &d);
+			else if (str_caseeq(d.name, STR("no-store")))
+				cc->no_store = true;
+		}
+	}
+	return cc->max_age >= 0 || cc->no_store;
+}
+
+enum field_id
+cache_control_effective(struct cache_control *cc, const struct http *h,
+    bool surrogate)
+{
+	static const enum field_id targeted[] = {FIELD_COPAL_CACHE_CONTROL,
+	    FIELD_CDN_CACHE_CONTROL};
+	struct cache_control own;
+
+	for (unsigned i = 0; i < sizeof(targeted) / sizeof(*targeted); i++)
+		if (parse_targeted(cc, h, targeted[i]))
+			return targeted[i];
+	cache_control_parse(&own, h);
+	if (surrogate && parse_surrogate(cc, h)) {
+		/* what it can't say */
+		cc->no_transform = own.no_transform;
+		return FIELD_SURROGATE_CONTROL;
+	}
+	*cc = own;
+	return FIELD_CACHE_CONTROL;
+}
+
+/* Is field in the list of fields that no-cache or private has? */
+static bool
+directive_lists(const struct directive *d, struct str field)
+{
+	struct str list = d->value;
+
+	if (list.p == NULL || (!str_caseeq(d->name, STR("no-cache")) &&
+	    !str_caseeq(d->name, STR("private"))))
+		return false;
+	if (list.len >= 2 && list.p[0] == '"' && list.p[list.len - 1] == '"')
+		list = str_of(list.p + 1, list.len - 2);
+	return str_list_has(list, field);
+}
+
+bool
+cache_control_lists(const struct http *h, struct str field)
+{
+	static const enum field_id ids[] = {FIELD_COPAL_CACHE_CONTROL,
+	    FIELD_CDN_CACHE_CONTROL, FIELD_CACHE_CONTROL};
+
+	for (unsigned k = 0; k < sizeof(ids) / sizeof(*ids); k++) {
+		struct field_name name = {.id = ids[k]};
+
+		for (int i = http_find(h, &name, 0); i >= 0;
+		     i = http_find(h, &name, (unsigned)i + 1)) {
+			struct str list = value_at(h, i), item;
+
+			while (str_next_item(&list, &item)) {
+				struct directive d = split(item);
+
+				if (directive_lists(&d, field))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+bool
+http_is_safe(struct str method)
+{
+	static const char *const safe[] = {"GET", "HEAD", "OPTIONS", "TRACE",
+	    "PROPFIND", "REPORT", "SEARCH", "QUERY"};
+
+	for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+		if (str_eq(method, str_from_z(safe[i])))
+			return true;
+	return false;
 }

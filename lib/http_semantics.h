@@ -1,5 +1,5 @@
 /*
- * http_semantics.h - Cache-Control, ranges and entity tags, without I/O.
+ * http_semantics.h - Cache-Control, freshness and entity tags, without I/O.
  */
 #ifndef COPAL_HTTP_SEMANTICS_H
 #define COPAL_HTTP_SEMANTICS_H
@@ -21,23 +21,30 @@ struct cache_control {
 	    must_understand;
 	/* no_cache, private_ are set, but each of them had a field list */
 	bool no_cache_fields, private_fields;
+	bool has_lists; /* one of them had: cache_control_lists() */
 };
 
 /* All Cache-Control fields of h together (RFC 9111 5.2). */
 void cache_control_parse(struct cache_control *, const struct http *h);
 
-enum range_result {
-	RANGE_NONE,            /* no Range, not bytes, or bad syntax: ignore */
-	RANGE_ONE,             /* *first, *last (inclusive) */
-	RANGE_MANY,            /* several, some satisfiable; we answer 200 */
-	RANGE_UNSATISFIABLE,   /* 416: not one of them is */
-};
 /*
- * RFC 9110 14.1.2; size: of the representation.  *first and *last are set for
- * RANGE_ONE only.
+ * What a cache goes by: Copal-Cache-Control, else CDN-Cache-Control (RFC 9213:
+ * empty or malformed ones count as absent), else, if surrogate says so,
+ * Surrogate-Control, else Cache-Control; which it was.
  */
-enum range_result range_parse(struct str value, uint64_t size,
-    uint64_t *first, uint64_t *last);
+enum field_id cache_control_effective(struct cache_control *,
+    const struct http *, bool surrogate);
+/*
+ * Does a no-cache or private directive of h list the field?  It is not to be
+ * used again (RFC 9111 5.2.2.4, 5.2.2.7).
+ */
+bool cache_control_lists(const struct http *h, struct str field);
+
+/*
+ * delta-seconds (RFC 9111 1.2.2), at most CACHE_CONTROL_AGE_MAX; -1: it is no
+ * number.
+ */
+int64_t http_seconds(struct str);
 
 /*
  * Is etag in the If-None-Match / If-Match list ("*" matches)? weak or strong
@@ -46,19 +53,44 @@ enum range_result range_parse(struct str value, uint64_t size,
 bool etag_list_has(struct str list, struct str etag, bool weak);
 
 /*
+ * Is Last-Modified a strong validator (RFC 9110 8.8.2.2): had the origin's
+ * clock gone on when the response was made?
+ */
+bool http_last_modified_is_strong(const struct http *, double now);
+
+/* Is the method safe (RFC 9110 9.2.1)?  Unknown ones are not. */
+bool http_is_safe(struct str method);
+
+/*
  * Initial age, freshness lifetime of a response (RFC 9111 4.2), in seconds;
  * it is fresh for ttl - age from now on.  now: when it was received.
- * default_ttl: if nothing explicit is given and the status is cacheable by
- * default; else ttl is 0.  no-store, private and the like are not looked at:
- * they are policy.  grace: stale-while-revalidate (RFC 5861), 0 if
- * must-revalidate or proxy-revalidate forbid it.
+ * If nothing explicit is given and the status is cacheable by default, or
+ * public says so, it is a tenth of the time since Last-Modified, at most a day
+ * (4.2.2), without that default_ttl; of other statuses 0.  default_ttl 0: no
+ * guesses at all.  Of no-store, private and the like, ttl knows nothing: they
+ * are policy's.
  */
+struct freshness_rules {
+	double default_ttl;
+	bool surrogate;    /* Surrogate-Control counts */
+	bool authorized;   /* the request had Authorization (3.5) */
+};
 struct freshness {
-	double age, ttl, grace; /* grace < 0: the response does not say */
-	bool cacheable;         /* status allows it by default or explicit */
+	double age, ttl;
+	/*
+	 * stale-while-revalidate and stale-if-error (RFC 5861); < 0: it does
+	 * not say, 0: it forbids it
+	 */
+	double grace, error_grace;
+	bool cacheable;      /* status allows it by default or explicit */
 	bool explicit_;
+	bool storable;       /* a shared cache may keep it (3) */
+	bool no_cache;       /* not to be used unasked (5.2.2.4) */
+	bool has_lists;      /* struct cache_control */
+	enum field_id field; /* which said so */
+	const char *source;  /* of ttl: static text */
 };
 void freshness_of(struct freshness *, const struct http *response, double now,
-    double default_ttl);
+    const struct freshness_rules *);
 
 #endif

@@ -64,12 +64,37 @@ metrics_text_write(const struct counters_map *m, char *buf, size_t len)
 }
 
 size_t
-metrics_text_room(void)
+metrics_text_backends(const struct backend_stats *s, char *buf, size_t len)
+{
+	struct out o = {buf, 0, len};
+
+	for (unsigned i = 0; i < BACKEND_CNT_MAX && s->n > 0; i++) {
+		const struct backend_counter_info *c =
+		    &backend_counter_info[i];
+		const char *total = c->kind == 'c' ? "_total" : "";
+
+		print(&o, "# HELP copal_backend_%s%s ", c->name, total);
+		print_help(&o, c->help);
+		print(&o, "\n# TYPE copal_backend_%s%s %s\n", c->name, total,
+		    c->kind == 'c' ? "counter" : "gauge");
+		for (unsigned j = 0; j < s->n; j++)
+			print(&o, "copal_backend_%s%s{backend=\"%s\"} %"
+			    PRId64 "\n", c->name, total, s->at[j].name,
+			    s->at[j].v[i]);
+	}
+	return o.len;
+}
+
+size_t
+metrics_text_room(unsigned backend_n)
 {
 	size_t n = 256;
 
 	for (unsigned i = 0; i < CNT_MAX; i++)
 		n += 128 + 3 * strlen(counter_info[i].name) +
 		    2 * strlen(counter_info[i].help);
+	if (backend_n > 0)
+		n += BACKEND_CNT_MAX *
+		    (256 + backend_n * (size_t)(BACKEND_STAT_NAME_MAX + 64));
 	return n;
 }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "backend_stats.h"
 #include "counters.h"
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -17,8 +18,14 @@
  * not below len, it was cut (as snprintf).
  */
 size_t metrics_text_write(const struct counters_map *m, char *out, size_t len);
+/*
+ * The same for the counters of backends: copal_backend_<name>[_total] with a
+ * label, backend="program.name".
+ */
+size_t metrics_text_backends(const struct backend_stats *, char *out,
+    size_t len);
 
-/* Room for the text of every counter. */
-size_t metrics_text_room(void);
+/* Room for the text of every counter, and of so many backends. */
+size_t metrics_text_room(unsigned backend_n);
 
 #endif

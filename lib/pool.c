@@ -4,24 +4,25 @@
  * A job lives on the stack of the fiber that called.  It is queued under the
  * pool's lock, run by a thread, and posted back to the fiber's loop; from that
  * post on the thread no longer touches it.  The queue needs no bound of its
- * own: there is at most one job a fiber.
+ * own: there is at most one job a fiber.  A job that nobody waits for is its
+ * own memory, and who posts it bounds them.
  */
 #include "pool.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fiber_impl.h"
+#include "signals.h"
 
 struct job {
 	struct job *next;
 	void (*fn)(void *);
 	void *arg;
-	struct loop *loop;
+	struct loop *loop;   /* NULL: nobody waits */
 	struct fiber *fiber;
 	struct mail mail;
 	bool done; /* on the loop's thread only */
@@ -63,7 +64,10 @@ pool_thread(void *arg)
 			p->tail = &p->head;
 		pthread_mutex_unlock(&p->lock);
 		j->fn(j->arg);
-		loop_post(j->loop, &j->mail);
+		if (j->loop != NULL)
+			loop_post(j->loop, &j->mail);
+		else
+			free(j);
 		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -74,7 +78,7 @@ struct pool *
 pool_new(unsigned threads, const char *name)
 {
 	struct pool *p = calloc(1, sizeof *p + threads * sizeof p->threads[0]);
-	sigset_t all, before;
+	sigset_t before;
 	int err = 0;
 
 	if (p == NULL)
@@ -84,8 +88,7 @@ pool_new(unsigned threads, const char *name)
 	p->tail = &p->head;
 	strncpy(p->name, name, sizeof p->name - 1);
 	/* signals are for the threads that expect them */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	signals_block(&before);
 	while (p->threads_n < threads && err == 0) {
 		err = pthread_create(&p->threads[p->threads_n], NULL,
 		    pool_thread, p);
@@ -119,6 +122,30 @@ pool_free(struct pool **pp)
 	free(p);
 }
 
+static void
+queue(struct pool *p, struct job *j)
+{
+	pthread_mutex_lock(&p->lock);
+	assert(!p->closing);
+	*p->tail = j;
+	p->tail = &j->next;
+	pthread_cond_signal(&p->queued);
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool
+pool_post(struct pool *p, void (*fn)(void *), void *arg)
+{
+	struct job *j = calloc(1, sizeof *j);
+
+	if (j == NULL)
+		return false;
+	j->fn = fn;
+	j->arg = arg;
+	queue(p, j);
+	return true;
+}
+
 void
 pool_call(struct pool *p, void (*fn)(void *), void *arg, const char *what)
 {
@@ -134,12 +161,7 @@ pool_call(struct pool *p, void (*fn)(void *), void *arg, const char *what)
 		fn(arg);
 		return;
 	}
-	pthread_mutex_lock(&p->lock);
-	assert(!p->closing);
-	*p->tail = &j;
-	p->tail = &j.next;
-	pthread_cond_signal(&p->queued);
-	pthread_mutex_unlock(&p->lock);
+	queue(p, &j);
 	while (!j.done)
 		fiber_park_uncancelable(what);
 }

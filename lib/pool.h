@@ -4,6 +4,8 @@
 #ifndef COPAL_POOL_H
 #define COPAL_POOL_H
 
+#include <stdbool.h>
+
 #include "fiber.h"
 
 struct pool;
@@ -20,5 +22,10 @@ void pool_free(struct pool **);
  */
 void pool_call(struct pool *, void (*fn)(void *), void *arg,
     const char *what) WAITS;
+/*
+ * Has fn(arg) run on a thread of the pool, and does not wait.  The caller
+ * bounds how many there are.  false: no memory
+ */
+bool pool_post(struct pool *, void (*fn)(void *), void *arg);
 
 #endif

@@ -34,6 +34,16 @@ struct addr {
 int addr_parse(const char *text, const char *default_port, bool listening,
     struct addr *out, int max, char *err, size_t err_len);
 
+/*
+ * As addr_parse() of an address to connect to, but never asks DNS: the number
+ * of addresses that the text is; 0: it is a name, into host, with *port; -1
+ * with a message.
+ */
+enum { ADDR_NAME_MAX = 256 };
+int addr_parse_literal(const char *text, const char *default_port,
+    struct addr *out, int max, char host[ADDR_NAME_MAX], unsigned *port,
+    char *err, size_t err_len);
+
 /* Room for any "host", "port" printed by addr_host and addr_text. */
 enum { ADDR_HOST_MAX = 110, ADDR_TEXT_MAX = 128 };
 /* the IP (no brackets), or the path; "0.0.0.0" for an unnamed unix peer */
@@ -42,6 +52,8 @@ unsigned addr_port(const struct addr *); /* 0 for unix */
 /* "1.2.3.4:80", "[::1]:80", "/path" */
 void addr_text(const struct addr *, char out[ADDR_TEXT_MAX]);
 bool addr_eq(const struct addr *, const struct addr *);
+/* Its first bits are those of net, an IP address of the same family? */
+bool addr_in_net(const struct addr *, const struct addr *net, unsigned bits);
 
 /*
  * A bound, listening, non-blocking, close-on-exec socket; TCP with

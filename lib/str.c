@@ -145,3 +145,30 @@ str_to_u64(struct str s, uint64_t *out)
 	*out = v;
 	return true;
 }
+
+size_t
+str_utf8_len(struct str s)
+{
+	const unsigned char *u = (const unsigned char *)s.p;
+	size_t n;
+
+	if (s.len == 0)
+		return 0;
+	if (u[0] < 0x80)
+		return 1;
+	n = u[0] >= 0xc2 && u[0] <= 0xdf   ? 2
+	    : u[0] >= 0xe0 && u[0] <= 0xef ? 3
+	    : u[0] >= 0xf0 && u[0] <= 0xf4 ? 4
+					   : 0;
+	if (n == 0 || s.len < n)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* overlong forms, surrogates, beyond U+10FFFF */
+	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
+	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
+		return 0;
+	return n;
+}

@@ -60,6 +60,8 @@ struct str str_trim(struct str s);
 bool str_next_item(struct str *list, struct str *item);
 /* Is token in the comma-separated list, without regard to case? */
 bool str_list_has(struct str list, struct str token);
+/* Bytes of the UTF-8 character that s starts with (RFC 3629); 0: none. */
+size_t str_utf8_len(struct str s);
 /* Decimal digits only, whole slice; false on anything else or overflow. */
 bool str_to_u64(struct str s, uint64_t *out);
 

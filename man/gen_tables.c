@@ -1,11 +1,12 @@
 /*
  * gen_tables.c - fills the tables of include/tbl into manual pages.
  *
- *      gen_tables [module.vmod] < page.in > page
+ *      gen_tables < page.in > page
  *
- * A line that is only @counters@, @log_tags@, @params@, @params_compat@,
- * @cli_cmds@ or one of gen_vcl.c's, is replaced by that table, in man(7)'s
- * macros; anything else is copied.  Runs while Copal is built.
+ * A line that is only @counters@, @backend_counters@, @log_tags@, @failures@,
+ * @params@, @params_compat@, @cli_cmds@ or one of gen_vcl.c's, is replaced by
+ * that table, in man(7)'s macros; anything else is copied.  Runs while Copal is
+ * built.
  */
 #include "gen_tables.h"
 
@@ -77,6 +78,16 @@ counters(void)
 }
 
 static void
+backend_counters(void)
+{
+#define BACKEND_COUNTER(id, kind, help)                                        \
+	item(#id);                                                             \
+	line(help KIND_##kind ".");
+#include "tbl/backend_counters.h"
+#undef BACKEND_COUNTER
+}
+
+static void
 log_tags(void)
 {
 #define LOG_TAG(id, name, help)                                                \
@@ -86,10 +97,26 @@ log_tags(void)
 #undef LOG_TAG
 }
 
+static void
+failures(void)
+{
+#define FAILURE(id, name, type, doc)                                           \
+	item(name);                                                            \
+	line(doc "; in Proxy-Status: " type ".");
+#include "tbl/failures.h"
+#undef FAILURE
+}
+
 /* ---- parameters ---- */
 
 /* The flags, in the order of the sentences below. */
-enum { P_RESTART = 1, P_DELAYED = 2, P_RELOAD = 4, P_EXPERT = 8 };
+enum {
+	P_RESTART = 1,
+	P_DELAYED = 2,
+	P_RELOAD = 4,
+	P_EXPERT = 8,
+	P_NETWORKS = 16,
+};
 
 static void
 flags_and_doc(unsigned flags, const char *doc)
@@ -209,22 +236,26 @@ cli_cmds(void)
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	char buf[4096];
 
 	while (fgets(buf, sizeof buf, stdin) != NULL) {
 		if (strcmp(buf, "@counters@\n") == 0)
 			counters();
+		else if (strcmp(buf, "@backend_counters@\n") == 0)
+			backend_counters();
 		else if (strcmp(buf, "@log_tags@\n") == 0)
 			log_tags();
+		else if (strcmp(buf, "@failures@\n") == 0)
+			failures();
 		else if (strcmp(buf, "@params@\n") == 0)
 			params();
 		else if (strcmp(buf, "@params_compat@\n") == 0)
 			params_compat();
 		else if (strcmp(buf, "@cli_cmds@\n") == 0)
 			cli_cmds();
-		else if (!vcl_table(buf, argc > 1 ? argv[1] : NULL))
+		else if (!vcl_table(buf))
 			fputs(buf, stdout);
 	}
 	return ferror(stdin) || fflush(stdout) != 0;

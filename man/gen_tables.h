@@ -18,8 +18,8 @@ void line(const char *text);
 
 /*
  * gen_vcl.c: if buf is a line that stands for a table of VCL, writes it;
- * vmod: the path of the description for @vmod@.  false if it is not.
+ * false if it is not.
  */
-bool vcl_table(const char *buf, const char *vmod);
+bool vcl_table(const char *buf);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * gen_vcl.c - VCL's tables, for vcl(7) and vmod_std(3).
+ * gen_vcl.c - VCL's tables, for vcl(7), vcl-steps(7), vcl-variables(7).
  *
- *   @vcl_vars@ @vcl_heads@ @vcl_subs@ @vcl_verdicts@ @vcl_types@
- *   @vcl_functions@ @vcl_methods@ @vmod@
+ *   @vcl_vars@ @vcl_heads@ @vcl_steps@ @vcl_common@ @vcl_subs@
+ *   @vcl_verdicts@ @vcl_types@ @vcl_functions@ @vcl_methods@
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -116,6 +116,7 @@ vcl_vars(void)
 	access("Readable in", read);                         \
 	access("Writable in", write);                        \
 	access("Can be unset in", unset);
+#define VCL_VARS_WITHOUT_PARAMS
 #include "tbl/vcl_vars.h"
 #undef VCL_VAR
 }
@@ -159,21 +160,100 @@ lists(const char *list, const char *id)
 	return false;
 }
 
+/* what a sub is for, and what follows its verdicts; of all subs: SUB_MAX */
+static const struct {
+	unsigned sub;
+	const char *verdict; /* NULL: of the sub itself */
+	const char *text;
+} docs[] = {
+#define VCL_FOLLOWS_ALL(verdict, doc)  {SUB_MAX, #verdict " ", doc},
+#define VCL_SUB_DOC(sub, doc)          {SUB_##sub, NULL, doc},
+#define VCL_FOLLOWS(sub, verdict, doc) {SUB_##sub, #verdict " ", doc},
+#include "tbl/vcl_sub_docs.h"
+};
+
+static const char *
+find_doc(unsigned sub, const char *verdict)
+{
+	for (size_t i = 0; i < sizeof(docs) / sizeof(*docs); i++) {
+		if (docs[i].sub != sub || !docs[i].verdict != !verdict)
+			continue;
+		if (verdict == NULL || lists(docs[i].verdict, verdict))
+			return docs[i].text;
+	}
+	return NULL;
+}
+
+/* The build ends if the table does not say it. */
+static void
+put_doc(unsigned sub, const char *verdict)
+{
+	const char *doc = find_doc(sub, verdict);
+
+	if (doc == NULL) {
+		fprintf(stderr, "tbl/vcl_sub_docs.h has nothing of %s %s\n",
+		    subs[sub].name, verdict ? verdict : "itself");
+		exit(1);
+	}
+	line(doc);
+}
+
+static void
+vcl_steps(void)
+{
+#define STEP(id, name, doc) \
+	item(name);         \
+	line(doc ".");
+#include "tbl/steps.h"
+#undef STEP
+}
+
+/* The verdicts that mean the same in every sub. */
+static void
+vcl_common(void)
+{
+	for (unsigned v = 0; v < VERDICT_N; v++) {
+		const char *doc = find_doc(SUB_MAX, verdicts[v].id);
+
+		if (doc == NULL)
+			continue;
+		item(verdicts[v].word);
+		line(doc);
+	}
+}
+
+static void
+vcl_also(unsigned sub)
+{
+	bool first = true;
+
+	for (unsigned v = 0; v < VERDICT_N; v++) {
+		if (!lists(subs[sub].verdicts, verdicts[v].id) ||
+		    !find_doc(SUB_MAX, verdicts[v].id))
+			continue;
+		fputs(first ? ".PP\nAlso: " : ", ", stdout);
+		put(verdicts[v].word);
+		first = false;
+	}
+	if (!first)
+		puts(".");
+}
+
 static void
 vcl_subs(void)
 {
 	for (unsigned i = 0; i < SUB_MAX; i++) {
-		bool first = true;
-
-		item(subs[i].name);
-		fputs("May return: ", stdout);
+		fputs(".SS ", stdout);
+		line(subs[i].name);
+		put_doc(i, NULL);
 		for (unsigned v = 0; v < VERDICT_N; v++) {
-			if (lists(subs[i].verdicts, verdicts[v].id)) {
-				put_comma(&first);
-				put(verdicts[v].word);
-			}
+			if (!lists(subs[i].verdicts, verdicts[v].id) ||
+			    find_doc(SUB_MAX, verdicts[v].id))
+				continue;
+			item(verdicts[v].word);
+			put_doc(i, verdicts[v].id);
 		}
-		puts(".");
+		vcl_also(i);
 	}
 }
 
@@ -264,59 +344,8 @@ vcl_methods(void)
 #include "tbl/vcl_functions.h"
 }
 
-/* ---- a module's description ---- */
-
-/* Without the newline, and what is no argument in VCL. */
-static void
-clean(char *s)
-{
-	static const char priv[] = "PRIV_CALL, ";
-	char *found = strstr(s, priv);
-
-	s[strcspn(s, "\n")] = '\0';
-	if (found && s[0] == 'f')
-		memmove(found, found + strlen(priv),
-		    strlen(found + strlen(priv)) + 1);
-}
-
-/* Records become items, prose their text; comments are for its writer. */
-static void
-vmod(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char buf[1000];
-	bool in_record = false; /* its ')' was not seen yet */
-
-	if (f == NULL) {
-		perror(path);
-		exit(1);
-	}
-	while (fgets(buf, sizeof(buf), f) != NULL) {
-		clean(buf);
-		if (in_record) {
-			printf(" ");
-			put(buf + strspn(buf, " \t"));
-		} else if (strncmp(buf, "function ", 9) == 0) {
-			fputs(".TP\n.B ", stdout);
-			put(buf + 9);
-			in_record = true;
-		} else if (strncmp(buf, "restrict ", 9) == 0) {
-			fputs("In subs: ", stdout);
-			put(buf + 9);
-			puts(".\n.br");
-		} else if (buf[0] == '\t') {
-			line(buf + 1);
-		}
-		if (in_record && strchr(buf, ')')) {
-			in_record = false;
-			putchar('\n');
-		}
-	}
-	fclose(f);
-}
-
 bool
-vcl_table(const char *buf, const char *module)
+vcl_table(const char *buf)
 {
 	static const struct {
 		const char *line;
@@ -324,6 +353,8 @@ vcl_table(const char *buf, const char *module)
 	} tables[] = {
 	    {"@vcl_vars@\n", vcl_vars},
 	    {"@vcl_heads@\n", vcl_heads},
+	    {"@vcl_steps@\n", vcl_steps},
+	    {"@vcl_common@\n", vcl_common},
 	    {"@vcl_subs@\n", vcl_subs},
 	    {"@vcl_verdicts@\n", vcl_verdicts},
 	    {"@vcl_types@\n", vcl_types},
@@ -337,8 +368,5 @@ vcl_table(const char *buf, const char *module)
 			return true;
 		}
 	}
-	if (module == NULL || strcmp(buf, "@vmod@\n") != 0)
-		return false;
-	vmod(module);
-	return true;
+	return false;
 }

@@ -54,6 +54,7 @@ open_dbis(struct catalogue *c, MDB_txn *txn)
 	    {"seg", &c->seg},
 	    {"stale", &c->stale},
 	    {"inval", &c->inval},
+	    {"dict", &c->dict},
 	    {"meta", &c->meta},
 	};
 
@@ -290,7 +291,7 @@ catalogue_check(struct catalogue *c, char err[STORE_ERR_LEN])
 {
 	/* 0 is LMDB's own list of free pages. */
 	MDB_dbi dbi[] = {0, c->obj, c->ext, c->idx, c->sobj, c->seg, c->stale,
-	    c->inval, c->meta};
+	    c->inval, c->dict, c->meta};
 	uint64_t n;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &txn);
@@ -320,7 +321,7 @@ uint64_t
 catalogue_live(struct catalogue *c, MDB_txn *txn)
 {
 	MDB_dbi dbi[] = {0, c->obj, c->ext, c->idx, c->sobj, c->seg, c->stale,
-	    c->inval, c->meta};
+	    c->inval, c->dict, c->meta};
 	uint64_t live = 2; /* the two meta pages */
 	MDB_stat st;
 
@@ -357,6 +358,9 @@ catalogue_read(struct catalogue *c, int *rc)
 {
 	MDB_txn *txn = NULL;
 
+	*rc = atomic_load(&c->lost) ? EIO : fault(FAULT_CATALOGUE_READ);
+	if (*rc != 0)
+		return NULL;
 	pthread_mutex_lock(&c->mtx);
 	if (c->idle_n > 0)
 		txn = c->idle[--c->idle_n];
@@ -399,8 +403,10 @@ catalogue_read_end(struct catalogue *c, MDB_txn *txn)
 int
 catalogue_begin(struct catalogue *c, MDB_txn **txn)
 {
+	int rc = atomic_load(&c->lost) ? EIO : fault(FAULT_CATALOGUE_BEGIN);
+
 	c->delta_n = 0;
-	return mdb_txn_begin(c->env, NULL, 0, txn);
+	return rc != 0 ? rc : mdb_txn_begin(c->env, NULL, 0, txn);
 }
 
 void

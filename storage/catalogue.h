@@ -8,6 +8,7 @@
  *      seg    segment number       generation, size, used
  *      stale  inval_seq            how many objects carry it
  *      inval  seq, n               the invalidation log, in chunks
+ *      dict   id, n                a dictionary, in chunks (pack.h)
  *      meta   name                 format, secret, next seq
  *
  * Numbers in keys are big-endian, so that LMDB's order is theirs; seqs grow,
@@ -24,6 +25,7 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "record.h"
 #include "store.h"
@@ -44,10 +46,12 @@ enum {
 
 struct catalogue {
 	MDB_env *env;
-	MDB_dbi obj, ext, idx, sobj, seg, stale, inval, meta;
+	MDB_dbi obj, ext, idx, sobj, seg, stale, inval, dict, meta;
 	uint64_t vhash_seed;
 	uint64_t next_seq;
 	bool was_short; /* a part of the file was missing: to be checked */
+	/* A page can't be read: it is not touched any more, every call fails. */
+	atomic_bool lost;
 	/* Read transactions at rest */
 	pthread_mutex_t mtx;
 	MDB_txn **idle;
@@ -122,12 +126,24 @@ int catalogue_variants(struct catalogue *, MDB_txn *,
 /* Its record as it is, not verified; blob_free */
 int catalogue_load(struct catalogue *, MDB_txn *, uint64_t seq, struct blob *);
 void blob_free(struct blob *);
+/*
+ * What LMDB shows in a write transaction holds only until the next change:
+ * this lasts.  0 or ENOMEM, and then it is freed.
+ */
+int blob_own(struct blob *);
 
 /* Takes the next seq for the encoded record; r must fit buf. */
 int catalogue_insert(struct catalogue *, MDB_txn *, const struct record *r,
     uint64_t seq, const uint8_t *buf, size_t len);
 /* Other bytes for the same object, whose extents and identity stay */
 int catalogue_replace(struct catalogue *, MDB_txn *, uint64_t seq,
+    const struct record *old, size_t old_len, const struct record *r,
+    const uint8_t *buf, size_t len);
+/*
+ * As replace, for a record whose extents are elsewhere now; old is in memory
+ * of its own (blob_own).
+ */
+int catalogue_move(struct catalogue *, MDB_txn *, uint64_t seq,
     const struct record *old, size_t old_len, const struct record *r,
     const uint8_t *buf, size_t len);
 /* MDB_NOTFOUND: there was none */
@@ -141,6 +157,9 @@ int catalogue_unindex(struct catalogue *, MDB_txn *,
 /* The first object of a segment; MDB_NOTFOUND: it has none. */
 int catalogue_segment_first(
     struct catalogue *, MDB_txn *, uint32_t no, uint64_t *seq);
+/* The first behind after */
+int catalogue_segment_next(struct catalogue *, MDB_txn *, uint32_t no,
+    uint64_t after, uint64_t *seq);
 int catalogue_segment_forget_object(
     struct catalogue *, MDB_txn *, uint32_t no, uint64_t seq);
 int catalogue_segment_put(
@@ -156,9 +175,30 @@ int catalogue_segment_each(struct catalogue *, MDB_txn *,
 int catalogue_hashes(struct catalogue *, MDB_txn *, const uint8_t *after,
     uint8_t (*out)[STORE_HASH_LEN], unsigned n, unsigned *got);
 
+/* The first object behind seq; MDB_NOTFOUND: there is none. */
+int catalogue_next(
+    struct catalogue *, MDB_txn *, uint64_t seq, uint64_t *next);
+/*
+ * Takes out every object and segment; the invalidation log stays.  fn is
+ * told of each object first: its hash, its seq, and whether it is the last
+ * under that hash; what is not 0 ends it.
+ */
+int catalogue_clear(struct catalogue *, MDB_txn *,
+    int (*fn)(void *priv, const struct gone *), void *priv);
+
+int catalogue_dict_put(struct catalogue *, MDB_txn *, uint32_t id,
+    const uint8_t *p, size_t len);
+/* A verified copy, to be freed */
+int catalogue_dict_get(struct catalogue *, MDB_txn *, uint32_t id,
+    uint8_t **out, size_t *len);
+/* The highest id; 0: there is none */
+int catalogue_dict_last(struct catalogue *, MDB_txn *, uint32_t *id);
+
 /* The lowest inval_seq of an object; UINT64_MAX if there is none */
 int catalogue_oldest_inval(struct catalogue *, MDB_txn *, uint64_t *seq);
 int catalogue_inval_put(struct catalogue *, MDB_txn *, const struct inval *);
+/* One entry; it need not be there. */
+int catalogue_inval_del(struct catalogue *, MDB_txn *, uint64_t seq);
 int catalogue_inval_each(struct catalogue *, MDB_txn *,
     void (*fn)(void *priv, const struct inval *), void *priv);
 /* At most max entries with seq < before; *n of them went. */

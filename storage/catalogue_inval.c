@@ -52,6 +52,12 @@ catalogue_inval_put(struct catalogue *c, MDB_txn *txn, const struct inval *i)
 	return rc;
 }
 
+int
+catalogue_inval_del(struct catalogue *c, MDB_txn *txn, uint64_t seq)
+{
+	return chunks_del(txn, c->inval, seq, 0);
+}
+
 /* The entry whose first chunk is first */
 static int
 load(struct catalogue *c, MDB_txn *txn, uint64_t seq, const MDB_val *first,
@@ -75,7 +81,7 @@ load(struct catalogue *c, MDB_txn *txn, uint64_t seq, const MDB_val *first,
 	if (rc != 0)
 		return rc;
 	if (h.sum != entry_sum(*buf, len, seq) ||
-	    (h.kind != INVAL_BAN && h.kind != INVAL_PURGE))
+	    h.kind < INVAL_BAN || h.kind > INVAL_KIND_MAX)
 		return MDB_CORRUPTED;
 	*out = (struct inval){
 	    .seq = seq,

@@ -262,6 +262,61 @@ catalogue_hashes(struct catalogue *c, MDB_txn *txn, const uint8_t *after,
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+int
+catalogue_next(
+    struct catalogue *c, MDB_txn *txn, uint64_t seq, uint64_t *next)
+{
+	struct key kb;
+	MDB_val k = key_u64(&kb, seq + 1), v;
+	MDB_cursor *cur;
+	int rc = mdb_cursor_open(txn, c->obj, &cur);
+
+	if (rc != 0)
+		return rc;
+	rc = mdb_cursor_get(cur, &k, &v, MDB_SET_RANGE);
+	if (rc == 0 && k.mv_size != 8)
+		rc = MDB_CORRUPTED;
+	if (rc == 0)
+		*next = be64_at(k.mv_data);
+	mdb_cursor_close(cur);
+	return rc;
+}
+
+int
+catalogue_clear(struct catalogue *c, MDB_txn *txn,
+    int (*fn)(void *priv, const struct gone *), void *priv)
+{
+	MDB_dbi all[] = {c->obj, c->ext, c->idx, c->sobj, c->seg, c->stale};
+	struct gone g = {0};
+	MDB_cursor *cur;
+	MDB_val k, v;
+	int rc = mdb_cursor_open(txn, c->idx, &cur);
+
+	if (rc != 0)
+		return rc;
+	/* One behind: whether it was the last of its hash, the next one says */
+	while ((rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) == 0) {
+		uint64_t seq;
+
+		if (k.mv_size != STORE_HASH_LEN + 8 || !val_u64(&v, &seq))
+			continue;
+		g.last = memcmp(g.hash, k.mv_data, STORE_HASH_LEN) != 0;
+		if (g.known && (rc = fn(priv, &g)) != 0)
+			break;
+		g.known = true;
+		g.seq = seq;
+		memcpy(g.hash, k.mv_data, STORE_HASH_LEN);
+	}
+	g.last = true;
+	if (rc == MDB_NOTFOUND)
+		rc = g.known ? fn(priv, &g) : 0;
+	mdb_cursor_close(cur);
+	for (size_t i = 0; rc == 0 && i < sizeof all / sizeof all[0]; i++)
+		rc = mdb_drop(txn, all[i], 0);
+	c->delta_n = 0;
+	return rc;
+}
+
 /* ------------------------------------------------------------- records */
 
 int
@@ -309,8 +364,7 @@ blob_free(struct blob *b)
 	*b = (struct blob){0};
 }
 
-/* What LMDB shows in a write transaction holds only until the next change. */
-static int
+int
 blob_own(struct blob *b)
 {
 	if (b->owned != NULL)
@@ -423,6 +477,21 @@ catalogue_replace(struct catalogue *c, MDB_txn *txn, uint64_t seq,
 }
 
 int
+catalogue_move(struct catalogue *c, MDB_txn *txn, uint64_t seq,
+    const struct record *old, size_t old_len, const struct record *r,
+    const uint8_t *buf, size_t len)
+{
+	int rc =
+	    each_segment(c, txn, seq, old, catalogue_segment_forget_object);
+
+	if (rc == 0)
+		rc = catalogue_replace(c, txn, seq, old, old_len, r, buf, len);
+	if (rc == 0)
+		rc = each_segment(c, txn, seq, r, segment_note_object);
+	return rc;
+}
+
+int
 catalogue_delete(
     struct catalogue *c, MDB_txn *txn, uint64_t seq, struct gone *g)
 {
@@ -465,9 +534,16 @@ int
 catalogue_segment_first(
     struct catalogue *c, MDB_txn *txn, uint32_t no, uint64_t *seq)
 {
+	return catalogue_segment_next(c, txn, no, 0, seq);
+}
+
+int
+catalogue_segment_next(struct catalogue *c, MDB_txn *txn, uint32_t no,
+    uint64_t after, uint64_t *seq)
+{
 	struct key kb;
 	MDB_cursor *cur;
-	MDB_val k = key_u32_u64(&kb, no, 0), v;
+	MDB_val k = key_u32_u64(&kb, no, after + 1), v;
 	int rc = mdb_cursor_open(txn, c->sobj, &cur);
 
 	if (rc != 0)

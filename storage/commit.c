@@ -94,8 +94,9 @@ delete_object(struct store *st, MDB_txn *txn, uint64_t seq, bool told)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static int
-encode(struct store *st, const struct record *r, uint64_t seq, size_t *len)
+int
+commit_encode(
+    struct store *st, const struct record *r, uint64_t seq, size_t *len)
 {
 	struct writer *w = &st->w;
 
@@ -164,6 +165,8 @@ apply_commit(struct store *st, MDB_txn *txn, struct op *op)
 	    .meta = op->commit.meta,
 	    .vhash = catalogue_vhash(
 		&st->cat, op->commit.meta.key, op->commit.meta.vary),
+	    .packed = op->commit.packed,
+	    .dict = op->commit.dict,
 	    .inline_body = op->commit.inline_body,
 	    .extent_n = put->n,
 	};
@@ -181,7 +184,7 @@ apply_commit(struct store *st, MDB_txn *txn, struct op *op)
 			return 0;
 		r.extent = extent;
 	}
-	rc = encode(st, &r, st->cat.next_seq, &len);
+	rc = commit_encode(st, &r, st->cat.next_seq, &len);
 	if (rc == EMSGSIZE) {
 		free(extent);
 		return 0;
@@ -199,39 +202,63 @@ apply_commit(struct store *st, MDB_txn *txn, struct op *op)
 	return rc;
 }
 
+/* change gets an object's meta, and what op says of it. */
 static int
-apply_refresh(struct store *st, MDB_txn *txn, const struct op *op)
+change_object(struct store *st, MDB_txn *txn, uint64_t seq,
+    void (*change)(struct store_meta *, const struct op *),
+    const struct op *op)
 {
-	const struct store_meta *m = &op->commit.meta;
 	struct record old, r;
 	struct blob b;
 	size_t len;
-	int rc = catalogue_load(&st->cat, txn, op->seq, &b);
+	int rc = catalogue_load(&st->cat, txn, seq, &b);
 
 	if (rc != 0)
 		return rc == MDB_NOTFOUND ? 0 : rc;
-	if (!record_decode(b.p, b.len, op->seq, &old)) {
+	if (!record_decode(b.p, b.len, seq, &old)) {
 		blob_free(&b);
 		atomic_fetch_add(&st->corrupt, 1);
-		return delete_object(st, txn, op->seq, true);
+		return delete_object(st, txn, seq, true);
 	}
 	r = old;
-	r.meta.head = m->head;
-	r.meta.t_origin = m->t_origin;
-	r.meta.ttl = m->ttl;
-	r.meta.grace = m->grace;
-	r.meta.keep = m->keep;
-	r.meta.last_modified = m->last_modified;
-	r.meta.inval_seq = m->inval_seq;
-	r.meta.flags = m->flags;
-	r.meta.status = m->status;
-	rc = encode(st, &r, op->seq, &len);
+	change(&r.meta, op);
+	rc = commit_encode(st, &r, seq, &len);
 	if (rc == 0)
 		rc = catalogue_replace(
-		    &st->cat, txn, op->seq, &old, b.len, &r, st->w.buf, len);
+		    &st->cat, txn, seq, &old, b.len, &r, st->w.buf, len);
 	blob_free(&b);
 	/* A head too long to store: the object stays as it was. */
 	return rc == EMSGSIZE ? 0 : rc;
+}
+
+static void
+refresh(struct store_meta *to, const struct op *op)
+{
+	const struct store_meta *m = &op->commit.meta;
+
+	to->head = m->head;
+	to->t_origin = m->t_origin;
+	to->ttl = m->ttl;
+	to->grace = m->grace;
+	to->keep = m->keep;
+	to->last_modified = m->last_modified;
+	to->inval_seq = m->inval_seq;
+	to->flags = m->flags;
+	to->status = m->status;
+}
+
+/* A soft purge. */
+static void
+take_off_times(struct store_meta *m, const struct op *op)
+{
+	const struct inval *i = &op->inval.inval;
+	const struct inval_limits *l = &i->limits;
+
+	m->ttl = inval_limited_ttl(l, i->at, m->t_origin, m->ttl);
+	if (l->grace >= 0 && l->grace < m->grace)
+		m->grace = l->grace;
+	if (l->keep >= 0 && l->keep < m->keep)
+		m->keep = l->keep;
 }
 
 static int
@@ -254,29 +281,52 @@ apply_drop(struct store *st, MDB_txn *txn, const struct op *op)
 }
 
 static int
-apply_inval(struct store *st, MDB_txn *txn, const struct op *op)
+purge_object(struct store *st, MDB_txn *txn, const uint8_t *hash,
+    const struct variant *v)
+{
+	struct gone g = {.seq = v->seq};
+	int rc = delete_object(st, txn, v->seq, false);
+
+	/* Also where the record can't say what it was indexed as */
+	if (rc == 0)
+		rc = catalogue_unindex(
+		    &st->cat, txn, hash, v->vhash, v->seq, &g);
+	if (rc == 0 && g.known && !space_note_gone(st, &g))
+		rc = ENOMEM;
+	return rc;
+}
+
+static int
+apply_inval(struct store *st, MDB_txn *txn, struct op *op)
 {
 	const struct inval *inval = &op->inval.inval;
+	const uint8_t *hash = (const uint8_t *)inval->text.p;
 	struct variant v[CATALOGUE_VARIANT_MAX];
 	unsigned n;
 	int rc = catalogue_inval_put(&st->cat, txn, inval);
 
-	if (rc != 0 || inval->kind != INVAL_PURGE ||
+	op->inval.objects = 0;
+	if (rc != 0 ||
+	    (inval->kind != INVAL_PURGE && inval->kind != INVAL_SOFT) ||
 	    inval->text.len != STORE_HASH_LEN)
 		return rc;
-	rc = catalogue_variants(
-	    &st->cat, txn, (const uint8_t *)inval->text.p, v, &n);
+	rc = catalogue_variants(&st->cat, txn, hash, v, &n);
 	for (unsigned i = 0; rc == 0 && i < n; i++) {
-		struct gone g = {.seq = v[i].seq};
-
-		rc = delete_object(st, txn, v[i].seq, false);
-		/* Also where the record can't say what it was indexed as */
-		if (rc == 0)
-			rc = catalogue_unindex(&st->cat, txn,
-			    (const uint8_t *)inval->text.p, v[i].vhash,
-			    v[i].seq, &g);
-		if (rc == 0 && g.known && !space_note_gone(st, &g))
-			rc = ENOMEM;
+		rc = inval->kind == INVAL_PURGE
+			 ? purge_object(st, txn, hash, &v[i])
+			 : change_object(
+			       st, txn, v[i].seq, take_off_times, op);
+		op->inval.objects++;
+	}
+	/*
+	 * A purge is done with: only the newest stays, for its position.  A
+	 * transaction that fails leaves one more at worst.
+	 */
+	if (rc == 0 && st->w.purge_seq != inval->seq) {
+		if (st->w.purge_seq != 0)
+			rc = catalogue_inval_del(&st->cat, txn,
+			    st->w.purge_seq);
+		st->w.purge_seq = inval->seq;
 	}
 	return rc;
 }
@@ -291,19 +341,44 @@ apply_trim(struct store *st, MDB_txn *txn, const struct op *op)
 }
 
 static int
+note_emptied(void *priv, const struct gone *gone)
+{
+	struct gone g = *gone;
+
+	g.told = true;
+	return space_note_gone(priv, &g) ? 0 : ENOMEM;
+}
+
+static int
+apply_empty(struct store *st, MDB_txn *txn, struct op *op)
+{
+	int rc = catalogue_clear(&st->cat, txn, note_emptied, st);
+
+	*op->empty.objects = st->w.gone_n;
+	st->w.emptied = true;
+	return rc;
+}
+
+static int
 apply(struct store *st, MDB_txn *txn, struct op *op)
 {
 	switch (op->kind) {
 	case OP_COMMIT:
 		return apply_commit(st, txn, op);
 	case OP_REFRESH:
-		return apply_refresh(st, txn, op);
+		return change_object(st, txn, op->seq, refresh, op);
 	case OP_DROP:
 		return apply_drop(st, txn, op);
 	case OP_INVAL:
 		return apply_inval(st, txn, op);
 	case OP_TRIM:
 		return apply_trim(st, txn, op);
+	case OP_DICT:
+		return op->dict.len == 0 ? 0 :
+		    catalogue_dict_put(&st->cat, txn, op->dict.id, op->dict.p,
+			op->dict.len);
+	case OP_EMPTY:
+		return apply_empty(st, txn, op);
 	case OP_PIECE:
 	case OP_FAIL:
 	case OP_ABORT:
@@ -354,6 +429,17 @@ put_segments(struct store *st, MDB_txn *txn)
 	return rc;
 }
 
+static void
+retire_all(struct store *st)
+{
+	struct writer *w = &st->w;
+
+	w->current = w->spare = w->victim = NULL;
+	for (uint32_t no = 1; no <= st->segs.top; no++)
+		if (st->segs.tab[no] != NULL)
+			segments_retire(&st->segs, st->segs.tab[no]);
+}
+
 /*
  * Everything that the transaction did is on disk (ok), or nothing: what was
  * kept in RAM follows.
@@ -372,6 +458,7 @@ settle(struct store *st, bool ok, bool victim_empty, bool invals_only)
 			continue;
 		if (g->last && filter_follows(st, g->hash))
 			fpset_remove(&st->filter, g->hash);
+		hits_forget(&st->hits, g->seq);
 		if (g->told && st->cfg.on_gone != NULL)
 			st->cfg.on_gone(st->cfg.priv, g->hash, g->seq);
 	}
@@ -380,6 +467,13 @@ settle(struct store *st, bool ok, bool victim_empty, bool invals_only)
 	if (ok)
 		atomic_fetch_add(&st->evicted, w->evicted_n);
 	w->evicted_n = 0;
+	if (ok)
+		atomic_fetch_add(&st->rescued, w->moved_n);
+	w->moved_n = 0;
+	rescue_reset(st);
+	if (ok && w->emptied)
+		retire_all(st);
+	w->emptied = false;
 	if (!ok)
 		return;
 	for (uint32_t no = 1; !invals_only && no <= st->segs.top; no++)
@@ -393,28 +487,38 @@ settle(struct store *st, bool ok, bool victim_empty, bool invals_only)
 	commit_measure(st);
 }
 
-void
-commit_measure(struct store *st)
+static void
+measure_run(void *arg)
 {
+	struct store *st = arg;
 	struct writer *w = &st->w;
-	const struct segments *t = &st->segs;
-	uint64_t used = 0, oldest = UINT64_MAX;
+	uint64_t oldest = UINT64_MAX;
 	MDB_stat idx, obj;
 	MDB_txn *txn;
 	int rc;
 
 	w->file_pages = catalogue_file(&st->cat);
 	txn = catalogue_read(&st->cat, &rc);
-	if (txn != NULL) {
-		w->live_pages = catalogue_live(&st->cat, txn);
-		if (mdb_stat(txn, st->cat.idx, &idx) == 0)
-			w->idx_pages = idx.ms_leaf_pages + idx.ms_branch_pages;
-		if (mdb_stat(txn, st->cat.obj, &obj) == 0)
-			atomic_store(&st->objects, obj.ms_entries);
-		if (catalogue_oldest_inval(&st->cat, txn, &oldest) == 0)
-			w->oldest_inval = oldest;
-		catalogue_read_end(&st->cat, txn);
-	}
+	if (txn == NULL)
+		return;
+	w->live_pages = catalogue_live(&st->cat, txn);
+	if (mdb_stat(txn, st->cat.idx, &idx) == 0)
+		w->idx_pages = idx.ms_leaf_pages + idx.ms_branch_pages;
+	if (mdb_stat(txn, st->cat.obj, &obj) == 0)
+		atomic_store(&st->objects, obj.ms_entries);
+	if (catalogue_oldest_inval(&st->cat, txn, &oldest) == 0)
+		w->oldest_inval = oldest;
+	catalogue_read_end(&st->cat, txn);
+}
+
+void
+commit_measure(struct store *st)
+{
+	struct writer *w = &st->w;
+	const struct segments *t = &st->segs;
+	uint64_t used = 0, oldest;
+
+	(void)store_guarded(st, measure_run, st);
 	for (uint32_t no = 1; no <= t->top; no++)
 		if (t->tab[no] != NULL)
 			used += t->tab[no]->used;
@@ -455,12 +559,23 @@ answer(struct store *st, struct op *op, int error)
 		break;
 	case OP_INVAL:
 		if (op->inval.done != NULL)
-			op->inval.done(
-			    op->priv, error != 0 ? mdb_strerror(error) : NULL);
+			op->inval.done(op->priv,
+			    error != 0 ? mdb_strerror(error) : NULL,
+			    op->inval.objects);
+		break;
+	case OP_DICT:
+		pack_dict_written(st->packer, op->dict.id,
+		    error == 0 && op->dict.len > 0);
 		break;
 	case OP_SYNC:
 		/* The waiter may look at the queue: it is out of it. */
 		sync = op->sync;
+		op_free(st, op);
+		sem_post(sync);
+		return;
+	case OP_EMPTY:
+		*op->empty.error = error;
+		sync = op->empty.done;
 		op_free(st, op);
 		sem_post(sync);
 		return;
@@ -479,37 +594,58 @@ answer(struct store *st, struct op *op, int error)
  * invals_only: the rest of the batch failed, perhaps for want of space, but
  * what the administrator wants gone must go.
  */
-static int
-transact(
-    struct store *st, struct op *batch, bool invals_only, const char **what)
-{
-	uint64_t seq = st->cat.next_seq;
-	bool victim_empty = false;
-	MDB_txn *txn = NULL;
+struct transaction {
+	struct store *st;
+	struct op *batch;
+	bool invals_only, victim_empty;
 	int rc;
+};
 
-	*what = "syncing a segment";
-	if (!invals_only && (rc = sync_segments(st)) != 0)
-		return rc;
-	*what = "writing the catalogue";
-	rc = catalogue_begin(&st->cat, &txn);
+static void
+transact_run(void *arg)
+{
+	struct transaction *t = arg;
+	struct store *st = t->st;
+	MDB_txn *txn = NULL;
+	int rc = catalogue_begin(&st->cat, &txn);
+
+	t->rc = rc;
 	if (rc != 0)
-		return rc;
-	for (struct op *op = batch; rc == 0 && op != NULL; op = op->next)
-		if (!invals_only || op->kind == OP_INVAL)
+		return;
+	for (struct op *op = t->batch; rc == 0 && op != NULL; op = op->next)
+		if (!t->invals_only || op->kind == OP_INVAL)
 			rc = apply(st, txn, op);
-	if (rc == 0 && !invals_only)
-		rc = space_evict(st, txn, &victim_empty);
-	if (rc == 0 && !invals_only)
-		rc = put_segments(st, txn);
+	if (rc == 0 && !t->invals_only && !st->w.emptied) {
+		rc = space_evict(st, txn, &t->victim_empty);
+		if (rc == 0)
+			rc = put_segments(st, txn);
+	}
 	if (rc == 0)
 		rc = catalogue_commit(&st->cat, txn);
 	else
 		catalogue_abort(&st->cat, txn);
-	if (rc != 0)
+	t->rc = rc;
+}
+
+static int
+transact(
+    struct store *st, struct op *batch, bool invals_only, const char **what)
+{
+	struct transaction t = {st, batch, invals_only, false, 0};
+	uint64_t seq = st->cat.next_seq;
+
+	*what = "syncing a segment";
+	if (!invals_only)
+		rescue_copy(st, space_evict_step(st));
+	if (!invals_only && (t.rc = sync_segments(st)) != 0)
+		return t.rc;
+	*what = "writing the catalogue";
+	if (!store_guarded(st, transact_run, &t))
+		t.rc = EIO;
+	if (t.rc != 0)
 		st->cat.next_seq = seq;
-	settle(st, rc == 0, victim_empty, invals_only);
-	return rc;
+	settle(st, t.rc == 0, t.victim_empty, invals_only);
+	return t.rc;
 }
 
 static bool

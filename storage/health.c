@@ -14,10 +14,12 @@
  * After three bad openings in a row the catalogue may be what kills us, or
  * somebody killed us three times.  It is walked to find out: one that
  * fails the walk, or kills us during it, is set aside; one that passes goes
- * on being used.
+ * on being used.  Of those set aside the last one stays.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +155,65 @@ health_damaged(const char *dir)
 	state_write(dir, &s);
 }
 
+static int
+remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+	(void)sb;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/*
+ * The last that was set aside may tell what happened; more would fill the
+ * disk.  prefix: the path up to the number in its name.
+ */
+static void
+remove_older(const char *prefix)
+{
+	const char *slash = strrchr(prefix, '/');
+	const char *base = slash != NULL ? slash + 1 : prefix;
+	size_t len = strlen(base);
+	char *dir = slash != NULL
+			? strndup(prefix, (size_t)(slash - prefix) + 1)
+			: strdup("./");
+	DIR *d = dir != NULL ? opendir(dir) : NULL;
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		char *path;
+
+		if (strncmp(e->d_name, base, len) != 0 ||
+		    e->d_name[len] == '\0' ||
+		    e->d_name[len + strspn(e->d_name + len, "0123456789")] !=
+			'\0')
+			continue;
+		if (asprintf(&path, "%s%s", dir, e->d_name) < 0)
+			continue;
+		/* 16: folders open at a time, it is three deep */
+		(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		free(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	free(dir);
+}
+
+static void
+remove_set_aside(const char *dir)
+{
+	static const char *const suffix[] = {".bad-", "/bad-"};
+
+	for (size_t i = 0; i < sizeof suffix / sizeof suffix[0]; i++) {
+		char *prefix;
+
+		if (asprintf(&prefix, "%s%s", dir, suffix[i]) < 0)
+			continue;
+		remove_older(prefix);
+		free(prefix);
+	}
+}
+
 /*
  * What is in the folder is moved into one inside it: the way out when the
  * folder is a mount point, or its parent is not ours to write to.
@@ -185,7 +246,8 @@ health_set_aside(struct store *st, const char *why, char err[STORE_ERR_LEN])
 	char *away = NULL, *inside = NULL;
 	int lock, rc = -1;
 
-	/* Two in a second get two names. */
+	remove_set_aside(st->dir);
+	/* Another's of the same second, that we may not remove */
 	for (;; now++) {
 		free(away);
 		if (asprintf(&away, "%s.bad-%lld", st->dir, now) < 0) {

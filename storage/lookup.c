@@ -39,6 +39,8 @@ object_new(const struct record *r, uint64_t seq)
 		return NULL;
 	o->meta = *m;
 	o->seq = seq;
+	o->packed = r->packed;
+	o->dict = r->dict;
 	o->extent = (struct extent *)(o + 1);
 	mem = (char *)o->extent + extents;
 	o->meta.key = copy(&mem, m->key);
@@ -78,6 +80,19 @@ object_extents(struct store *st, struct store_object *o, const struct record *r)
 	return 0;
 }
 
+int
+lookup_copy(struct store *st, const struct record *r, uint64_t seq,
+    struct store_object **out)
+{
+	struct store_object *o = object_new(r, seq);
+	int rc = o != NULL ? object_extents(st, o, r) : ENOMEM;
+
+	if (rc != 0)
+		store_object_free(&o);
+	*out = o;
+	return rc;
+}
+
 void
 store_object_free(struct store_object **op)
 {
@@ -110,14 +125,10 @@ try_variant(struct store *st, MDB_txn *txn, const uint8_t hash[STORE_HASH_LEN],
 		return 0;
 	}
 	if (match == NULL || match(priv, &r.meta)) {
-		struct store_object *o = object_new(&r, v->seq);
-
-		rc = o != NULL ? object_extents(st, o, &r) : ENOMEM;
+		rc = lookup_copy(st, &r, v->seq, out);
 		if (rc == 0) {
-			*out = o;
 			found = 1;
 		} else {
-			store_object_free(&o);
 			/*
 			 * No such segment: evicted since we read, or its file
 			 * was lost.  The drop finds nothing, or is right.
@@ -132,25 +143,52 @@ try_variant(struct store *st, MDB_txn *txn, const uint8_t hash[STORE_HASH_LEN],
 	return found;
 }
 
-int
-store_lookup(struct store *st, const uint8_t hash[STORE_HASH_LEN],
-    bool (*match)(void *priv, const struct store_meta *), void *priv,
-    struct store_object **out)
+struct lookup {
+	struct store *st;
+	const uint8_t *hash;
+	bool (*match)(void *priv, const struct store_meta *);
+	void *priv;
+	struct store_object *object;
+	int result;
+};
+
+static void
+lookup_run(void *arg)
 {
+	struct lookup *l = arg;
+	struct store *st = l->st;
 	struct variant v[CATALOGUE_VARIANT_MAX];
 	MDB_txn *txn;
 	unsigned n;
 	int found = 0, rc;
 
-	*out = NULL;
+	l->result = -1;
 	txn = catalogue_read(&st->cat, &rc);
 	if (txn == NULL)
-		return -1;
-	rc = catalogue_variants(&st->cat, txn, hash, v, &n);
+		return;
+	rc = catalogue_variants(&st->cat, txn, l->hash, v, &n);
 	for (unsigned i = 0; rc == 0 && found == 0 && i < n; i++)
-		found = try_variant(st, txn, hash, &v[i], match, priv, out);
+		found = try_variant(st, txn, l->hash, &v[i], l->match,
+		    l->priv, &l->object);
 	catalogue_read_end(&st->cat, txn);
-	return rc == 0 ? found : -1;
+	if (found == 1)
+		store_note_hit(st, l->object->seq);
+	if (rc == 0)
+		l->result = found;
+}
+
+int
+store_lookup(struct store *st, const uint8_t hash[STORE_HASH_LEN],
+    bool (*match)(void *priv, const struct store_meta *), void *priv,
+    struct store_object **out)
+{
+	struct lookup l = {st, hash, match, priv, NULL, -1};
+
+	*out = NULL;
+	if (!store_guarded(st, lookup_run, &l))
+		return -1;
+	*out = l.object;
+	return l.result;
 }
 
 bool
@@ -159,17 +197,30 @@ store_may_have(const struct store *st, const uint8_t hash[STORE_HASH_LEN])
 	return fpset_may_have((struct fpset *)&st->filter, hash);
 }
 
+struct reading {
+	struct store *st;
+	void (*fn)(void *priv, const struct inval *);
+	void *priv;
+	int rc;
+};
+
+static void
+inval_run(void *arg)
+{
+	struct reading *r = arg;
+	MDB_txn *txn = catalogue_read(&r->st->cat, &r->rc);
+
+	if (txn == NULL)
+		return;
+	r->rc = catalogue_inval_each(&r->st->cat, txn, r->fn, r->priv);
+	catalogue_read_end(&r->st->cat, txn);
+}
+
 int
 store_inval_each(
     struct store *st, void (*fn)(void *priv, const struct inval *), void *priv)
 {
-	MDB_txn *txn;
-	int rc;
+	struct reading r = {st, fn, priv, 0};
 
-	txn = catalogue_read(&st->cat, &rc);
-	if (txn == NULL)
-		return -1;
-	rc = catalogue_inval_each(&st->cat, txn, fn, priv);
-	catalogue_read_end(&st->cat, txn);
-	return rc == 0 ? 0 : -1;
+	return store_guarded(st, inval_run, &r) && r.rc == 0 ? 0 : -1;
 }

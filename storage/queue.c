@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "store_impl.h"
@@ -60,7 +61,8 @@ enum {
 static bool
 op_can_wait(const struct op *op)
 {
-	return op->kind != OP_INVAL && op->kind != OP_SYNC;
+	return op->kind != OP_INVAL && op->kind != OP_SYNC &&
+	       op->kind != OP_EMPTY;
 }
 
 void
@@ -141,6 +143,8 @@ op_free(struct store *st, struct op *op)
 		    op->kind == OP_ABORT;
 
 	atomic_fetch_sub(&st->q.bytes, op->cost);
+	if (op->kind == OP_COMMIT)
+		free(op->commit.owned);
 	if (put == NULL || op != &put->end)
 		free(op);
 	if (put != NULL && ends)
@@ -266,6 +270,50 @@ store_put_commit(struct store_put **putp, const struct store_meta *meta,
 	queue_push(put->st, op);
 }
 
+enum {
+	/*
+	 * Text that waits to be packed: an invalidation that comes behind it
+	 * is acknowledged some 40 ms later.  What comes on top of that is
+	 * stored as it is.
+	 */
+	TEXT_BACKLOG = 8 << 20,
+};
+
+bool
+store_put_text(struct store_put **putp, const struct store_meta *meta,
+    const void *data, uint32_t len, void (*seq_cb)(void *priv, uint64_t seq),
+    void *priv)
+{
+	struct store_put *put = *putp;
+	struct store *st = put->st;
+	size_t queued = atomic_load(&st->q.bytes);
+	struct op *op;
+
+	assert(len > 0 && len <= STORE_PIECE_MAX && put->accepted == 0);
+	if (queued > 0 && queued + len > st->queue_max)
+		return false;
+	*putp = NULL;
+	op = op_with_meta(OP_COMMIT, meta, STR_NULL);
+	if (op == NULL) {
+		op = &put->end;
+		op->kind = OP_FAIL;
+	} else {
+		op->commit.text = data;
+		op->commit.text_len = len;
+		op->commit.as_it_is = len < STORE_PACK_MIN ||
+		    atomic_load(&st->text_bytes) > TEXT_BACKLOG;
+		if (!op->commit.as_it_is)
+			atomic_fetch_add(&st->text_bytes, len);
+		op->cost += len;
+	}
+	op->put = put;
+	op->priv = priv;
+	op->commit.seq_cb = seq_cb;
+	op->commit.meta.body_len = len;
+	queue_push(st, op);
+	return true;
+}
+
 void
 store_put_abort(struct store_put **putp)
 {
@@ -316,13 +364,13 @@ store_drop(struct store *st, uint64_t seq)
 
 void
 store_inval_append(struct store *st, const struct inval *inval,
-    void (*done)(void *priv, const char *error), void *priv)
+    void (*done)(void *priv, const char *error, unsigned objects), void *priv)
 {
 	struct op *op = op_new(OP_INVAL, inval->text.len);
 	char *mem;
 
 	if (op == NULL) {
-		done(priv, "out of memory");
+		done(priv, "out of memory", 0);
 		return;
 	}
 	mem = op->mem;
@@ -345,6 +393,20 @@ store_inval_trim(struct store *st, uint64_t before)
 }
 
 void
+queue_dict(struct store *st, uint32_t id, const uint8_t *p, size_t len)
+{
+	struct op *op;
+
+	/* The writer waits for word; memory comes when others are done. */
+	while ((op = op_new(OP_DICT, 0)) == NULL)
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
+	op->dict.id = id;
+	op->dict.p = p;
+	op->dict.len = len;
+	queue_push(st, op);
+}
+
+void
 store_sync(struct store *st)
 {
 	struct op *op;
@@ -359,4 +421,29 @@ store_sync(struct store *st)
 	while (sem_wait(&sem) != 0 && errno == EINTR)
 		continue;
 	sem_destroy(&sem);
+}
+
+int
+store_empty(struct store *st, uint64_t *objects, char err[STORE_ERR_LEN])
+{
+	struct op *op = op_new(OP_EMPTY, 0);
+	int error = 0;
+	sem_t sem;
+
+	*objects = 0;
+	if (op == NULL) {
+		snprintf(err, STORE_ERR_LEN, "out of memory");
+		return -1;
+	}
+	sem_init(&sem, 0, 0);
+	op->empty.done = &sem;
+	op->empty.error = &error;
+	op->empty.objects = objects;
+	queue_push(st, op);
+	while (sem_wait(&sem) != 0 && errno == EINTR)
+		continue;
+	sem_destroy(&sem);
+	if (error != 0)
+		snprintf(err, STORE_ERR_LEN, "%s", mdb_strerror(error));
+	return error == 0 ? 0 : -1;
 }

@@ -15,7 +15,8 @@ enum {
 	FORM_KEY = 2, /* set: not STR_NULL */
 	FORM_VARY = 4,
 	FORM_HEAD = 8,
-	FORM_ALL = 15,
+	FORM_PACKED = 16,
+	FORM_ALL = 31,
 };
 
 struct fixed {
@@ -32,7 +33,7 @@ struct fixed {
 	uint16_t status;
 	uint16_t form;
 	uint32_t key_len, vary_len, head_len, inline_len, extent_n;
-	uint32_t pad;
+	uint32_t dict;
 };
 
 _Static_assert(sizeof(struct fixed) == RECORD_FIXED_LEN,
@@ -96,12 +97,14 @@ record_encode(const struct record *r, uint64_t seq, uint8_t *out)
 	    .form = (uint16_t)((r->inline_body.p ? FORM_INLINE : 0) |
 			       (m->key.p ? FORM_KEY : 0) |
 			       (m->vary.p ? FORM_VARY : 0) |
-			       (m->head.p ? FORM_HEAD : 0)),
+			       (m->head.p ? FORM_HEAD : 0) |
+			       (r->packed ? FORM_PACKED : 0)),
 	    .key_len = (uint32_t)m->key.len,
 	    .vary_len = (uint32_t)m->vary.len,
 	    .head_len = (uint32_t)m->head.len,
 	    .inline_len = (uint32_t)r->inline_body.len,
 	    .extent_n = r->extent_n,
+	    .dict = r->packed ? r->dict : 0,
 	};
 	uint8_t *p = out + RECORD_FIXED_LEN;
 
@@ -131,6 +134,18 @@ record_seal(void *buf, size_t len, uint64_t seq)
 	memcpy(p, &f, RECORD_FIXED_LEN);
 }
 
+/* How long the body may be for the way it is kept */
+static bool
+body_len_ok(const struct fixed *f)
+{
+	if (f->form & FORM_PACKED)
+		return f->body_len > 0 && f->body_len <= STORE_PIECE_MAX &&
+		       (f->form & FORM_INLINE ? f->inline_len > 0
+					      : f->extent_n == 1);
+	return f->dict == 0 &&
+	       (!(f->form & FORM_INLINE) || f->body_len == f->inline_len);
+}
+
 static bool
 fixed_ok(const struct fixed *f, uint64_t seq)
 {
@@ -148,8 +163,7 @@ fixed_ok(const struct fixed *f, uint64_t seq)
 	    (!(f->form & FORM_VARY) && f->vary_len > 0) ||
 	    (!(f->form & FORM_HEAD) && f->head_len > 0) ||
 	    (!(f->form & FORM_INLINE) && f->inline_len > 0) ||
-	    ((f->form & FORM_INLINE) &&
-		(f->extent_n > 0 || f->body_len != f->inline_len)))
+	    ((f->form & FORM_INLINE) && f->extent_n > 0) || !body_len_ok(f))
 		return false;
 	len = (uint64_t)RECORD_FIXED_LEN + f->key_len + f->vary_len +
 	      f->head_len + f->inline_len +
@@ -182,6 +196,8 @@ record_peek(
 		    .status = f.status,
 		},
 	    .vhash = f.vhash,
+	    .packed = (f.form & FORM_PACKED) != 0,
+	    .dict = f.dict,
 	    .extent_n = f.extent_n,
 	};
 	memcpy(r->meta.hash, f.hash, STORE_HASH_LEN);
@@ -228,7 +244,7 @@ record_decode(const void *buf, size_t len, uint64_t seq, struct record *r)
 			return false;
 		body += e.len;
 	}
-	return body == r->meta.body_len;
+	return r->packed || body == r->meta.body_len;
 }
 
 void

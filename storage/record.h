@@ -11,6 +11,9 @@
  * object's seq: a record under a wrong key is a bad record, and the fixed
  * part can be trusted without reading the rest.
  *
+ * A packed body (pack.h) has another length there than meta.body_len, and one
+ * extent at most.
+ *
  * No I/O and no LMDB here; what is decoded is never trusted.
  */
 #ifndef COPAL_STORAGE_RECORD_H
@@ -40,6 +43,8 @@ struct record_extent {
 struct record {
 	struct store_meta meta;
 	uint64_t vhash;         /* of key and vary */
+	bool packed;            /* the body is a zstd frame of body_len bytes */
+	uint32_t dict;          /* that it was packed with; 0: none */
 	struct str inline_body; /* p == NULL: the body is in extents */
 	uint32_t extent_n;
 	const uint8_t *extent; /* encoded: record_extent_at reads them */

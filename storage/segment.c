@@ -32,8 +32,6 @@ struct extent_header {
 _Static_assert(sizeof(struct extent_header) == SEGMENT_HEADER_LEN,
     "as segment.h draws it");
 
-int (*volatile fault_hook)(enum fault_op);
-
 static void
 file_name(char name[NAME_LEN], uint32_t no)
 {
@@ -239,6 +237,9 @@ open_file(struct segments *t, struct segment *s)
 
 	if (atomic_load(&s->fd) >= 0)
 		return true;
+	errno = fault(FAULT_SEGMENT_OPEN);
+	if (errno != 0)
+		return false;
 	file_name(name, s->no);
 	fd = openat(t->dirfd, name, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
@@ -375,6 +376,8 @@ segment_is_dead(const struct segment *s)
 static bool
 read_all(int fd, void *buf, size_t len, uint64_t at)
 {
+	if (fault(FAULT_SEGMENT_READ) != 0)
+		return false;
 	while (len > 0) {
 		ssize_t r = pread(fd, buf, len, (off_t)at);
 

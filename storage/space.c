@@ -84,11 +84,13 @@ choose_victim(struct store *st)
 {
 	struct writer *w = &st->w;
 
-	if (w->victim == NULL)
-		w->victim = segments_oldest(&st->segs, w->current, w->spare);
+	if (w->victim != NULL)
+		return true;
+	w->victim = segments_oldest(&st->segs, w->current, w->spare);
 	if (w->victim == NULL)
 		return false;
 	w->victim->dying = true;
+	rescue_begin(st);
 	return true;
 }
 
@@ -117,12 +119,28 @@ create(struct store *st)
 	return NULL;
 }
 
+/* What is kept of the victim goes to the current segment: its room stays. */
+static bool
+current_has_room(const struct store *st, uint32_t len)
+{
+	const struct writer *w = &st->w;
+	uint64_t kept = w->victim != NULL ? w->rescue_left : 0;
+
+	return w->current != NULL && segment_has_room(w->current, len) &&
+	       w->current->used + segment_space(len) + kept <=
+		   w->current->size;
+}
+
 struct segment *
 space_for(struct store *st, uint32_t len)
 {
 	struct writer *w = &st->w;
 
-	if (w->current != NULL && segment_has_room(w->current, len))
+	while (!current_has_room(st, len) && w->current != NULL &&
+	       w->victim != NULL && !store_read_only(st))
+		if (!commit_evictions(st))
+			break;
+	if (current_has_room(st, len))
 		return w->current;
 	w->current = w->spare;
 	w->spare = NULL;
@@ -188,15 +206,21 @@ evict_from(struct store *st, MDB_txn *txn, uint32_t no, unsigned n)
 {
 	int rc = 0;
 
+	const struct segment *victim = st->w.victim;
+
 	while (rc == 0 && n-- > 0) {
+		bool moved = false;
 		struct gone g;
 		uint64_t seq;
 
 		rc = catalogue_segment_first(&st->cat, txn, no, &seq);
+		if (rc == 0 && victim != NULL && victim->no == no)
+			rc = rescue_move(st, txn, seq, &moved);
 		if (rc != 0)
 			break;
-		rc = catalogue_delete(&st->cat, txn, seq, &g);
-		if (rc == 0) {
+		if (!moved)
+			rc = catalogue_delete(&st->cat, txn, seq, &g);
+		if (rc == 0 && !moved) {
 			g.told = true;
 			st->w.evicted_n++;
 			if (!space_note_gone(st, &g))
@@ -267,17 +291,23 @@ relieve(struct store *st, MDB_txn *txn, unsigned budget, bool *empty)
 	return rc;
 }
 
+unsigned
+space_evict_step(const struct store *st)
+{
+	return EVICT_STEP > st->batch_pages * 4
+		   ? (unsigned)st->batch_pages * 4
+		   : EVICT_STEP;
+}
+
 int
 space_evict(struct store *st, MDB_txn *txn, bool *victim_empty)
 {
-	unsigned n = EVICT_STEP;
 	int rc = 0;
 
 	*victim_empty = false;
-	if (n > st->batch_pages * 4)
-		n = (unsigned)st->batch_pages * 4;
 	if (st->w.victim != NULL)
-		rc = evict_victim(st, txn, n, victim_empty);
+		rc = evict_victim(
+		    st, txn, space_evict_step(st), victim_empty);
 	/* At least as many as a batch may bring */
 	if (rc == 0)
 		rc = relieve(st, txn, 2 * BATCH_OBJECTS, victim_empty);

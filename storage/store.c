@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus.h"
+#include "signals.h"
 #include "store_impl.h"
 
 enum {
@@ -49,7 +50,26 @@ store_read_only(const struct store *st)
 {
 	int64_t until = atomic_load(&((struct store *)st)->read_only_until);
 
-	return until != 0 && now_ms() < until;
+	return (until != 0 && now_ms() < until) ||
+	       atomic_load(&((struct store *)st)->cat.lost);
+}
+
+bool
+store_guarded(struct store *st, void (*fn)(void *), void *arg)
+{
+	if (atomic_load(&st->cat.lost))
+		return false;
+	if (bus_guarded(fn, arg))
+		return true;
+	if (!atomic_exchange(&st->cat.lost, true)) {
+		health_damaged(st->dir);
+		store_message(st,
+		    "store %s: the catalogue can't be read: the disk failed, "
+		    "or its file was cut short; nothing is found or stored "
+		    "there until the next start, which sets it aside",
+		    st->name);
+	}
+	return false;
 }
 
 /* LMDB aborts after this; the next opening sets the store aside. */
@@ -133,7 +153,7 @@ set_sizes(struct store *st, char err[STORE_ERR_LEN])
 	/* Room is made among what was committed: that must be most of it. */
 	st->batch_bytes = c->size / 8 < BATCH_BYTES ? c->size / 8 : BATCH_BYTES;
 	/* One that drives out half of the others is enough. */
-	st->object_max = c->size / 4;
+	st->object_max = c->size / 2;
 	st->queue_max = c->queue_max != 0 ? c->queue_max : QUEUE_DEFAULT;
 	if (st->queue_max < QUEUE_MIN)
 		st->queue_max = QUEUE_MIN;
@@ -202,31 +222,67 @@ close_files(struct store *st)
 	catalogue_close(&st->cat);
 }
 
+struct opening {
+	struct store *st;
+	char *err;
+	enum catalogue_status status;
+};
+
+/* It is left as it is, to be set aside; the folder is opened anew then. */
+static enum catalogue_status
+unreadable(struct store *st, char err[STORE_ERR_LEN])
+{
+	segments_close(&st->segs);
+	st->cat = (struct catalogue){.env = NULL};
+	snprintf(err, STORE_ERR_LEN, "%s: its catalogue can't be read: the "
+	    "disk failed, or the file was cut short", st->dir);
+	return CATALOGUE_BAD;
+}
+
+static void
+open_run(void *arg)
+{
+	struct opening *o = arg;
+
+	o->status = open_catalogue(o->st, o->err);
+	if (o->status == CATALOGUE_OK)
+		o->status = open_segments(o->st, o->err);
+	if (o->status != CATALOGUE_OK)
+		close_files(o->st);
+}
+
 static enum catalogue_status
 open_files(struct store *st, char err[STORE_ERR_LEN])
 {
-	enum catalogue_status s = open_catalogue(st, err);
+	struct opening o = {.st = st, .err = err};
 
-	if (s == CATALOGUE_OK)
-		s = open_segments(st, err);
-	if (s != CATALOGUE_OK)
-		close_files(st);
-	return s;
+	return bus_guarded(open_run, &o) ? o.status : unreadable(st, err);
+}
+
+static void
+check_run(void *arg)
+{
+	struct opening *o = arg;
+
+	if (catalogue_check(&o->st->cat, o->err))
+		o->status = CATALOGUE_OK;
 }
 
 /* After crashes, or when a part is missing: is the catalogue sound? */
 static enum catalogue_status
 check_files(struct store *st, char err[STORE_ERR_LEN])
 {
-	bool ok;
+	struct opening o = {st, err, CATALOGUE_BAD};
+	bool readable;
 
 	health_checking(st, true);
-	ok = catalogue_check(&st->cat, err);
+	readable = bus_guarded(check_run, &o);
 	health_checking(st, false);
-	if (ok)
-		return CATALOGUE_OK;
-	close_files(st);
-	return CATALOGUE_BAD;
+	if (!readable)
+		return unreadable(st, err);
+	if (o.status != CATALOGUE_OK)
+		close_files(st);
+	return o.status;
 }
 
 static bool
@@ -308,12 +364,11 @@ warm(void *arg)
 static bool
 start_threads(struct store *st, char err[STORE_ERR_LEN])
 {
-	sigset_t all, old;
+	sigset_t old;
 	int rc;
 
 	/* Signals are for others; SIGXFSZ must not kill, but be an error. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	signals_block(&old);
 	rc = pthread_create(&st->writer, NULL, writer_main, st);
 	st->writer_runs = rc == 0;
 	if (rc == 0)
@@ -329,9 +384,12 @@ start_threads(struct store *st, char err[STORE_ERR_LEN])
 static void
 store_free(struct store *st)
 {
+	packer_free(&st->packer);
 	close_files(st);
 	fpset_fini(&st->filter);
+	hits_fini(&st->hits);
 	queue_fini(&st->q);
+	pthread_mutex_destroy(&st->verify_mtx);
 	if (st->lock_fd >= 0)
 		close(st->lock_fd);
 	free(st->name);
@@ -350,14 +408,19 @@ store_open(const struct store_config *cfg, char err[STORE_ERR_LEN])
 		snprintf(err, STORE_ERR_LEN, "out of memory");
 		return NULL;
 	}
+	bus_init();
 	st->cfg = *cfg;
 	st->lock_fd = -1;
 	st->name = strdup(cfg->name != NULL ? cfg->name : "store");
 	st->dir = strdup(cfg->dir);
 	queue_init(&st->q);
+	pthread_mutex_init(&st->verify_mtx, NULL);
 	if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
 		seed = (uint64_t)now_ms();
-	if (!fpset_init(&st->filter, seed) || st->name == NULL ||
+	st->packer = packer_new(st);
+	if (!fpset_init(&st->filter, seed) ||
+	    !hits_init(&st->hits, cfg->size) || st->name == NULL ||
+	    st->packer == NULL ||
 	    st->dir == NULL) {
 		snprintf(err, STORE_ERR_LEN, "out of memory");
 		goto fail;
@@ -393,12 +456,20 @@ store_close(struct store **stp)
 	if (st == NULL)
 		return;
 	atomic_store(&st->stop, true);
+	/* It may drop objects: while somebody takes that. */
+	verify_end(st);
 	pthread_mutex_lock(&st->q.mtx);
 	st->q.stop = true;
 	pthread_cond_signal(&st->q.cond);
 	pthread_mutex_unlock(&st->q.mtx);
 	if (st->writer_runs)
 		pthread_join(st->writer, NULL);
+	/* a dictionary that nobody writes any more */
+	packer_stop(st->packer);
+	for (struct op *op = st->q.list.head, *next; op != NULL; op = next) {
+		next = op->next;
+		op_free(st, op);
+	}
 	if (st->warmer_runs)
 		pthread_join(st->warmer, NULL);
 	health_good(st);
@@ -423,8 +494,13 @@ store_stats(const struct store *cst, struct store_stats *s)
 	    .put_bytes = atomic_load(&st->put_bytes),
 	    .dropped = atomic_load(&st->dropped),
 	    .evicted = atomic_load(&st->evicted),
+	    .rescued = atomic_load(&st->rescued),
 	    .corrupt = atomic_load(&st->corrupt),
 	    .commits = atomic_load(&st->commits),
+	    .packed = atomic_load(&st->packed),
+	    .packed_in = atomic_load(&st->packed_in),
+	    .packed_out = atomic_load(&st->packed_out),
+	    .dicts = atomic_load(&st->dicts),
 	    .read_only = store_read_only(st),
 	};
 }

@@ -12,7 +12,8 @@
  *
  *      store_put_begin -> store_put_piece* -> store_put_commit | _abort
  *
- * Objects die in the order they came (segment FIFO).  A segment that is
+ * Objects die in the order they came (segment FIFO), but for those that were
+ * hit since: of these a quarter of the segment is kept.  A segment that is
  * recycled is a new file: the old one is unlinked, and lives on until its
  * last struct segment reference has gone, so bytes handed to sendfile never
  * change.
@@ -37,6 +38,8 @@ enum {
 	STORE_INLINE_MAX = 1024,
 	/* Pieces handed to store_put_piece; the last may be shorter. */
 	STORE_PIECE_MAX = 1 << 20,
+	/* Smaller bodies are not worth packing. */
+	STORE_PACK_MIN = 512,
 };
 
 /* Attributes of an object; the slices are the caller's or the object's. */
@@ -68,6 +71,9 @@ struct store_object {
 	struct store_meta meta;  /* memory owned by the object */
 	uint64_t seq;            /* its id in the store */
 	struct str inline_body;  /* p == NULL: the body is in extents */
+	/* These bytes are not the body, store_unpack has it. */
+	bool packed;
+	uint32_t dict;           /* for store_unpack */
 	unsigned extent_n;
 	struct extent *extent;   /* in order, without gaps; one reference each */
 };
@@ -77,7 +83,7 @@ struct store_config {
 	const char *dir;
 	/*
 	 * Bytes, at least 32 MiB: a hard limit on segments and catalogue.
-	 * An object may have a quarter of it.
+	 * An object may have half of it.
 	 */
 	uint64_t size;
 	/*
@@ -103,13 +109,17 @@ struct store_stats {
 	    catalogue_bytes, queue_bytes;
 	/* dropped: puts refused or failed */
 	uint64_t puts, put_bytes, dropped, evicted, corrupt, commits;
+	/* bodies that became smaller by it, their bytes before and after */
+	uint64_t packed, packed_in, packed_out;
+	unsigned dicts; /* made for small ones, so far */
+	uint64_t rescued; /* not evicted, as they had been hit */
 	bool read_only; /* disk trouble: nothing is written now */
 };
 
 /*
  * Opens or makes the store.  One that can't be read (unknown format,
  * damaged) is renamed to <dir>.bad-<time> with a message, and a new one
- * made.  One that another process uses is an error.  NULL with the reason in
+ * made; what was set aside before it is removed.  One that another process uses is an error.  NULL with the reason in
  * err.  Starts the writer thread.
  */
 struct store *store_open(const struct store_config *,
@@ -137,6 +147,12 @@ int store_lookup(struct store *, const uint8_t hash[STORE_HASH_LEN],
     bool (*match)(void *priv, const struct store_meta *), void *priv,
     struct store_object **out);
 void store_object_free(struct store_object **);
+/*
+ * Somebody asked for the object seq, who had it in memory: it is not given
+ * up with its segment, but written again (store_lookup notes it itself).  One
+ * that is moved so is told to be gone (on_gone), and found by a lookup.
+ */
+void store_note_hit(struct store *, uint64_t seq);
 
 /* Reads and verifies; 0, or -1: wrong or unreadable. buf: e->len bytes. */
 int extent_read(struct store *, const struct extent *e, void *buf);
@@ -144,6 +160,12 @@ int extent_read(struct store *, const struct extent *e, void *buf);
 int extent_verify(struct store *, const struct extent *e);
 /* It was wrong: the object is dropped from the catalogue. */
 void store_drop(struct store *, uint64_t seq);
+
+/*
+ * The body of a packed object, meta.body_len bytes, to buf; 0, or -1: wrong or
+ * unreadable.  May block on the disk.
+ */
+int store_unpack(struct store *, const struct store_object *, void *buf);
 
 int segment_fd(const struct segment *);
 struct segment *segment_ref(struct segment *);
@@ -177,6 +199,14 @@ bool store_put_piece(struct store_put *, const void *data, uint32_t len,
 void store_put_commit(struct store_put **, const struct store_meta *meta,
     struct str inline_body, void (*seq_cb)(void *priv, uint64_t seq),
     void *priv);
+/*
+ * The same of a put without pieces, whose body of 1 to STORE_PIECE_MAX bytes is
+ * text: the writer packs it if that pays.  data must stay until seq_cb is called.
+ * false: the queue is full, nothing was done.
+ */
+bool store_put_text(struct store_put **put, const struct store_meta *meta,
+    const void *data, uint32_t len, void (*seq_cb)(void *priv, uint64_t seq),
+    void *priv);
 /* Also legal at any time after begin; pieces already written are lost space. */
 void store_put_abort(struct store_put **);
 
@@ -187,27 +217,79 @@ void store_put_abort(struct store_put **);
 void store_refresh(struct store *, uint64_t seq, const struct store_meta *);
 
 /*
+ * Takes out every object, durably, and gives up their segments; what was
+ * queued before goes too, and a put that has begun is not stored.  The
+ * catalogue's file keeps its size, for the objects to come.  WAITS for the
+ * disk.  0 and how many there were, or -1 with the reason in err.
+ */
+int store_empty(struct store *, uint64_t *objects, char err[STORE_ERR_LEN]);
+
+/*
+ * The object behind *seq, which becomes its id; begin with 0.  1: *out is the
+ * caller's, NULL if it is bad; 0: there is none; -1: error.
+ */
+int store_next(struct store *, uint64_t *seq, struct store_object **out);
+
+/*
+ * Reads every record and every extent again and compares the checksums, in
+ * a thread of its own; what is wrong is dropped, and counted as corrupt.
+ */
+struct store_verify {
+	enum { VERIFY_NEVER, VERIFY_RUNS, VERIFY_ENDED, VERIFY_FAILED } state;
+	double started, ended;         /* wall clock; ended 0: it runs */
+	uint64_t objects, of, bytes;   /* looked at; of: when it started */
+	uint64_t bad;                  /* objects */
+};
+/* false: one runs already, or there is no thread to be had. */
+bool store_verify_start(struct store *);
+void store_verify_status(struct store *, struct store_verify *);
+
+/*
  * The invalidation log: ordered, durable.  Positions are the caller's, and
  * grow.
  */
 enum inval_kind {
 	INVAL_BAN = 1,   /* text: the ban expression */
 	INVAL_PURGE = 2, /* text: STORE_HASH_LEN bytes of hash */
+	/* The store keeps these for its user; their text is his. */
+	INVAL_TAGS = 3,
+	INVAL_TAGS_SOFT = 4,
+	INVAL_FORGET = 5,
+	INVAL_SOFT = 6,  /* a soft purge; text: as of a purge */
+	INVAL_KIND_MAX = INVAL_SOFT,
+};
+/* What a soft purge leaves of an object, in seconds; < 0: all of it. */
+struct inval_limits {
+	double ttl;      /* from the purge on */
+	double grace, keep;
 };
 struct inval {
 	uint64_t seq;
 	double at;       /* wall clock */
 	enum inval_kind kind;
 	struct str text;
+	struct inval_limits limits; /* SOFT; not known of one that is read */
 };
+/* The ttl, counted from t_origin, that a soft purge at an instant leaves. */
+static inline double
+inval_limited_ttl(const struct inval_limits *l, double at, double t_origin,
+    double ttl)
+{
+	double left = at + l->ttl - t_origin;
+
+	return l->ttl >= 0 && left < ttl ? left : ttl;
+}
 /*
- * Appends an entry; a purge also removes every variant under its hash from
- * the catalogue, those still queued before it included.  done(priv, error)
- * is called on the writer thread after the entry is on disk (error NULL) or
- * could not be written (at once, if there is no memory to queue it).
+ * Appends an entry; of purges only the newest is kept.  A purge also removes every variant under its hash from
+ * the catalogue, those still queued before it included, and a soft purge
+ * takes off their times.  done(priv, error, objects) is called on the writer
+ * thread after the entry is on disk (error NULL; objects: how many variants
+ * there were) or could not be written (at once, if there is no memory to
+ * queue it).
  */
 void store_inval_append(struct store *, const struct inval *,
-    void (*done)(void *priv, const char *error), void *priv);
+    void (*done)(void *priv, const char *error, unsigned objects),
+    void *priv);
 /*
  * Every entry in the log that can be read, in order; before serving.  0, or
  * -1 if one can't be: what it invalidated is not known.
@@ -221,6 +303,15 @@ void store_inval_trim(struct store *, uint64_t before);
  * the store is empty.  Never blocks (kept in RAM by the writer).
  */
 uint64_t store_oldest_inval_seq(struct store *);
+
+/*
+ * For tests: from now on a disk operation of all stores fails with the error
+ * of that name, or waits until it is told something else; "none": it works.
+ * op: segment. create, open, read, write or sync; catalogue. read, begin or
+ * commit.  false: no such operation or error.
+ */
+bool store_fault(const char *op, const char *what);
+bool store_has_fault(void); /* it was used */
 
 /* Waits until all that was queued before is committed (tests, clean stop). */
 void store_sync(struct store *);

@@ -8,7 +8,11 @@
  *      store.c   opened, closed, numbers     queue.c   what callers hand over
  *      writer.c  the thread: pieces, batches commit.c  a batch made durable
  *      space.c   what must go, and when      lookup.c  found, read, checked
+ *      pack.c    text, packed and unpacked
+ *      rescue.c  what does not go though its segment does
  *      health.c  lock, crashes, setting aside
+ *      verify.c  every record and extent read again
+ *      bus.c     pages of the catalogue that can't be read
  */
 #ifndef COPAL_STORAGE_STORE_IMPL_H
 #define COPAL_STORAGE_STORE_IMPL_H
@@ -20,6 +24,7 @@
 
 #include "catalogue.h"
 #include "fpset.h"
+#include "pack.h"
 #include "segment.h"
 #include "store.h"
 
@@ -32,6 +37,7 @@ enum {
 	BATCH_IDLE_MS = 20,
 	/* Objects deleted in one transaction to make room */
 	EVICT_STEP = 2000,
+	RESCUED_MAX = EVICT_STEP,
 	/* A full disk is taken as the store's size for so long. */
 	SOFT_LIMIT_MS = 60000,
 };
@@ -50,6 +56,8 @@ enum op_kind {
 	OP_DROP,
 	OP_INVAL,
 	OP_TRIM,
+	OP_DICT,
+	OP_EMPTY,
 	OP_SYNC,
 };
 
@@ -71,7 +79,17 @@ struct op {
 			struct store_meta meta;
 			struct str inline_body;
 			void (*seq_cb)(void *priv, uint64_t seq);
+			const void *text; /* to be packed; NULL: no */
+			uint32_t text_len, dict;
+			bool as_it_is; /* too much is waiting for that */
+			bool packed;
+			void *owned; /* inline_body */
 		} commit;
+		struct {
+			uint32_t id;
+			const uint8_t *p;
+			size_t len;
+		} dict;
 		struct {
 			uint8_t hash[STORE_HASH_LEN];
 			uint64_t vhash;
@@ -79,9 +97,16 @@ struct op {
 		} drop;
 		struct {
 			struct inval inval;
-			void (*done)(void *priv, const char *error);
+			void (*done)(
+			    void *priv, const char *error, unsigned objects);
+			unsigned objects;
 		} inval;
 		sem_t *sync;
+		struct {
+			sem_t *done;
+			int *error;        /* LMDB's, or an errno */
+			uint64_t *objects;
+		} empty;
 	};
 	char mem[]; /* what the slices point to */
 };
@@ -117,6 +142,18 @@ struct queue {
 	atomic_size_t bytes; /* queued, and held by the batch */
 };
 
+/* A bit a seq, for all threads */
+struct hits {
+	atomic_uint_fast64_t *word;
+	uint64_t mask;
+};
+
+struct rescued {
+	uint64_t seq;
+	uint8_t *extents; /* as a record has them */
+	uint32_t extent_n;
+};
+
 /* What only the writer thread touches */
 struct writer {
 	struct op *todo; /* taken off the queue, not looked at yet */
@@ -129,6 +166,12 @@ struct writer {
 
 	struct segment *current, *spare, *victim;
 	uint64_t soft_limit; /* bytes of segments; 0: none */
+	/* rescue.c: copies of what was hit on the victim, by seq */
+	struct rescued *rescued;
+	size_t rescued_n, rescued_at;
+	uint64_t rescue_left; /* bytes that may still be copied from it */
+	char *rescue_buf;
+	size_t moved_n; /* in the transaction */
 	int64_t soft_until;
 
 	uint64_t file_pages, live_pages, idx_pages;
@@ -141,10 +184,13 @@ struct writer {
 	uint8_t (*added)[STORE_HASH_LEN]; /* to the filter, by this one */
 	size_t added_n, added_room;
 
+	uint64_t purge_seq; /* of the newest purge in the log; 0: not known */
+
 	bool filling; /* the filter is not complete */
 	bool fill_begun;
 	uint8_t fill_at[STORE_HASH_LEN]; /* up to and with this it is */
 
+	bool emptied;          /* by this transaction */
 	bool failing;          /* a message said so */
 	uint64_t oldest_inval; /* in the catalogue */
 };
@@ -164,16 +210,24 @@ struct store {
 	struct fpset filter;
 	struct queue q;
 	struct writer w;
+	struct packer *packer;
+	atomic_size_t text_bytes; /* queued, to be packed */
 	pthread_t writer, warmer;
 	bool writer_runs, warmer_runs;
 	atomic_bool stop;
 	atomic_int_fast64_t read_only_until; /* ms; 0: no */
 	atomic_uint_fast64_t oldest_inval, put_id;
-	atomic_uint_fast64_t puts, put_bytes, dropped, evicted, corrupt,
-	    commits;
+	atomic_uint_fast64_t puts, put_bytes, dropped, evicted, rescued,
+	    corrupt, commits, packed, packed_in, packed_out;
+	atomic_uint dicts; /* the id of the one in use */
+	struct hits hits;
 	/* Set by the writer after each commit */
 	atomic_uint_fast64_t objects, segment_used, segment_bytes,
 	    catalogue_bytes;
+	pthread_mutex_t verify_mtx; /* of verify, verifier_runs */
+	struct store_verify verify;
+	pthread_t verifier;
+	bool verifier_runs; /* or is to be joined */
 	int64_t opened_at;
 	bool opening_counted;
 };
@@ -191,6 +245,11 @@ now_ms(void)
 void store_message(struct store *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 bool store_read_only(const struct store *);
+/*
+ * fn(arg), which reads the catalogue's map.  false: it met a page that can't
+ * be had, then or before; the catalogue is lost, which is said.
+ */
+bool store_guarded(struct store *, void (*fn)(void *), void *arg);
 
 /* queue.c */
 void queue_init(struct queue *);
@@ -206,6 +265,9 @@ void op_free(struct store *, struct op *);
 void queue_drop(
     struct store *, uint64_t seq, const uint8_t *hash, uint64_t vhash);
 
+/* A new dictionary; len 0: there is none.  p stays until it is written. */
+void queue_dict(struct store *, uint32_t id, const uint8_t *p, size_t len);
+
 /* writer.c */
 void *writer_main(void *st);
 /* A disk operation failed; nothing is stored for some seconds. */
@@ -217,6 +279,9 @@ void commit_batch(struct store *);
 /* A transaction that only evicts; false: it failed */
 bool commit_evictions(struct store *);
 void commit_measure(struct store *);
+/* Into w.buf; 0, EMSGSIZE or ENOMEM */
+int commit_encode(
+    struct store *, const struct record *, uint64_t seq, size_t *len);
 /* Pages that the batch may dirty */
 uint64_t commit_pages(const struct store *);
 
@@ -232,6 +297,32 @@ int space_evict(struct store *, MDB_txn *, bool *victim_empty);
 /* Is there a reason to run commit_evictions? */
 bool space_evicting(const struct store *);
 bool space_note_gone(struct store *, const struct gone *);
+
+/* Objects of the victim that the next transaction looks at, at most */
+unsigned space_evict_step(const struct store *);
+
+/* rescue.c */
+/* store_size: bytes.  false: no memory */
+bool hits_init(struct hits *, uint64_t store_size);
+void hits_fini(struct hits *);
+void hits_forget(struct hits *, uint64_t seq);
+/* There is a new victim. */
+void rescue_begin(struct store *);
+/* Before segments are synced: copies what was hit of the victim's first n. */
+void rescue_copy(struct store *, unsigned n);
+/* The copies are in use, or lost. */
+void rescue_reset(struct store *);
+/* *moved: the object is elsewhere now, and not to be deleted. */
+int rescue_move(struct store *, MDB_txn *, uint64_t seq, bool *moved);
+
+/* lookup.c */
+/* The object of a decoded record; 0, or an errno (ENOENT: no segment). */
+int lookup_copy(struct store *, const struct record *, uint64_t seq,
+    struct store_object **out);
+
+/* verify.c */
+/* At the end: waits for the thread, which sees st->stop. */
+void verify_end(struct store *);
 
 /* health.c */
 /* Takes the lock; -1 with err. */

@@ -63,13 +63,12 @@ piece_keep(
 	put->n++;
 }
 
-/* false: it is not in a segment */
+/* The next bytes of a put to a segment; false: they are not there. */
 static bool
-piece_write(struct store *st, struct op *op)
+extent_write(struct store *st, struct store_put *put, const void *data,
+    uint32_t len, struct extent *out)
 {
-	struct store_put *put = op->put;
-	struct record_extent e = {.len = op->piece.len};
-	struct extent out;
+	struct record_extent e = {.len = len};
 	struct segment *seg;
 	int error;
 
@@ -78,19 +77,19 @@ piece_write(struct store *st, struct op *op)
 	seg = space_for(st, e.len);
 	if (seg == NULL)
 		return false;
-	error = segment_append(seg, put->id, op->piece.data, e.len, &e.offset);
+	error = segment_append(seg, put->id, data, e.len, &e.offset);
 	if (error != 0) {
 		writer_failed(st, "writing a segment", error);
 		return false;
 	}
 	e.segno = seg->no;
 	e.gen = seg->gen;
-	e.sum = XXH3_64bits(op->piece.data, e.len);
+	e.sum = XXH3_64bits(data, e.len);
 	piece_keep(put, seg, &e);
 	if (atomic_load(&put->failed))
 		return false;
 	st->w.batch_bytes += e.len;
-	out = (struct extent){
+	*out = (struct extent){
 	    .segment = seg,
 	    .offset = e.offset,
 	    .body_at = put->written,
@@ -98,6 +97,16 @@ piece_write(struct store *st, struct op *op)
 	    .sum = e.sum,
 	};
 	put->written += e.len;
+	return true;
+}
+
+static bool
+piece_write(struct store *st, struct op *op)
+{
+	struct extent out;
+
+	if (!extent_write(st, op->put, op->piece.data, op->piece.len, &out))
+		return false;
 	if (op->piece.done != NULL)
 		op->piece.done(op->priv, &out);
 	return true;
@@ -114,6 +123,47 @@ do_piece(struct store *st, struct op *op)
 			op->piece.done(op->priv, NULL);
 	}
 	op_free(st, op);
+}
+
+/* Text is packed, and written or put into the record. */
+static bool
+text_write(struct store *st, struct op *op)
+{
+	struct store_put *put = op->put;
+	struct packed x = {op->commit.text, op->commit.text_len, false, 0};
+	struct extent out;
+
+	if (store_read_only(st))
+		return false;
+	if (!op->commit.as_it_is)
+		x = pack_try(st->packer, x.data, x.len);
+	op->commit.packed = x.is_packed;
+	op->commit.dict = x.is_packed ? x.dict : 0;
+	if (x.len > STORE_INLINE_MAX) {
+		put->accepted = x.len;
+		return extent_write(st, put, x.data, x.len, &out);
+	}
+	op->commit.owned = malloc(x.len);
+	if (op->commit.owned == NULL)
+		return false;
+	memcpy(op->commit.owned, x.data, x.len);
+	op->commit.inline_body = str_of(op->commit.owned, x.len);
+	op->cost += x.len;
+	atomic_fetch_add(&st->q.bytes, x.len);
+	return true;
+}
+
+static void
+do_text(struct store *st, struct op *op)
+{
+	if (!text_write(st, op))
+		atomic_store(&op->put->failed, true);
+	/* it is in the segment, or a record: not waiting any more */
+	if (!op->commit.as_it_is)
+		atomic_fetch_sub(&st->text_bytes, op->commit.text_len);
+	atomic_fetch_sub(&st->q.bytes, op->commit.text_len);
+	op->cost -= op->commit.text_len;
+	op->commit.text = NULL;
 }
 
 static void
@@ -144,9 +194,14 @@ do_op(struct store *st, struct op *op)
 		do_piece(st, op);
 		break;
 	case OP_COMMIT:
+		if (op->commit.text != NULL)
+			do_text(st, op);
+		to_batch(st, op);
+		break;
 	case OP_REFRESH:
 	case OP_DROP:
 	case OP_TRIM:
+	case OP_DICT:
 		to_batch(st, op);
 		break;
 	case OP_FAIL:
@@ -162,6 +217,13 @@ do_op(struct store *st, struct op *op)
 	case OP_SYNC:
 		to_batch(st, op);
 		st->w.urgent = true;
+		break;
+	case OP_EMPTY:
+		/* Alone: who is told that he was stored must be by then. */
+		if (st->w.batch.head != NULL)
+			commit_batch(st);
+		to_batch(st, op);
+		commit_batch(st);
 		break;
 	}
 }
@@ -184,6 +246,27 @@ batch_is_due(const struct store *st)
 	       now_ms() - w->batch_at >= BATCH_FOR_MS;
 }
 
+struct fill {
+	struct store *st;
+	uint8_t (*hash)[STORE_HASH_LEN];
+	unsigned n;
+	int rc;
+};
+
+static void
+fill_run(void *arg)
+{
+	struct fill *f = arg;
+	struct writer *w = &f->st->w;
+	MDB_txn *txn = catalogue_read(&f->st->cat, &f->rc);
+
+	if (txn == NULL)
+		return;
+	f->rc = catalogue_hashes(&f->st->cat, txn,
+	    w->fill_begun ? w->fill_at : NULL, f->hash, FILL_STEP, &f->n);
+	catalogue_read_end(&f->st->cat, txn);
+}
+
 /*
  * Reads more of what the catalogue has into the filter.  Here, between
  * batches, because nobody else changes the catalogue then: what is behind
@@ -194,18 +277,14 @@ fill_filter(struct store *st)
 {
 	struct writer *w = &st->w;
 	uint8_t(*hash)[STORE_HASH_LEN] = malloc(FILL_STEP * sizeof *hash);
-	unsigned n = 0;
-	MDB_txn *txn;
-	int rc = ENOMEM;
+	struct fill f = {.st = st, .hash = hash};
+	unsigned n;
+	int rc;
 
 	if (hash == NULL)
 		return;
-	txn = catalogue_read(&st->cat, &rc);
-	if (txn != NULL) {
-		rc = catalogue_hashes(&st->cat, txn,
-		    w->fill_begun ? w->fill_at : NULL, hash, FILL_STEP, &n);
-		catalogue_read_end(&st->cat, txn);
-	}
+	rc = store_guarded(st, fill_run, &f) ? f.rc : EIO;
+	n = f.n;
 	for (unsigned i = 0; rc == 0 && i < n; i++)
 		if (!fpset_add(&st->filter, hash[i]))
 			rc = ENOMEM;
@@ -296,5 +375,8 @@ writer_main(void *arg)
 	free(w->buf);
 	free(w->gone);
 	free(w->added);
+	rescue_reset(st);
+	free(w->rescued);
+	free(w->rescue_buf);
 	return NULL;
 }

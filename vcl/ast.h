@@ -118,6 +118,7 @@ struct vcc_stmt {
 	struct vcc_sub *sub;       /* S_CALL, after the check */
 	struct vcc_symbol *symbol; /* S_NEW */
 	int verdict;               /* S_RETURN: enum vcl_ret; 0: bare */
+	unsigned label;            /* S_RETURN: number, of vcl(label) */
 	struct vcc_expr *arg[2];   /* of the verdict; NULL if absent */
 	struct vcc_arm *arm;       /* S_IF */
 	struct vcc_stmt *body;     /* S_BLOCK */
@@ -158,11 +159,12 @@ struct vcc_sub {
 	unsigned reached_from;  /* mask of enum vcl_sub_id */
 	unsigned visit;         /* 0 not yet, 1 under way, 2 done */
 	unsigned height;        /* calls below it, itself included */
+	unsigned calls;         /* of subs in a run of it, itself included */
 	struct vcc_sub *caller; /* one on the way from a built-in sub */
 	struct vcc_sub *next;
 };
 
-enum { VCC_ATTRIBUTE_MAX = 16 };
+enum { VCC_ATTRIBUTE_MAX = 32 };
 
 /* backend and probe: attributes as C text, in the order of their tables. */
 struct vcc_record {
@@ -194,6 +196,7 @@ struct vcc_acl {
 	unsigned flags; /* VCL_ACL_* */
 	struct vcc_acl_entry *entry;
 	unsigned entry_n;
+	struct vcc_symbols *seen; /* networks: the first entry of each */
 	struct vcc_acl *next;
 };
 

@@ -38,11 +38,8 @@ sub vcl_req_method {
 	if (req.method == "PRI") {
 		return (synth(405));
 	}
-	# What we do not know we only pass on, byte by byte.
-	if (req.method != "GET" && req.method != "HEAD" &&
-	    req.method != "PUT" && req.method != "POST" &&
-	    req.method != "TRACE" && req.method != "OPTIONS" &&
-	    req.method != "DELETE" && req.method != "PATCH") {
+	# A tunnel goes byte by byte.
+	if (req.method == "CONNECT") {
 		return (pipe);
 	}
 	if (req.method != "GET" && req.method != "HEAD") {
@@ -51,9 +48,10 @@ sub vcl_req_method {
 }
 
 sub vcl_req_authorization {
-	# It may be for this user only.
+	# It may be for this user only, unless the origin says that it is
+	# not (RFC 9111 3.5).
 	if (req.http.Authorization) {
-		return (pass);
+		set req.only_shared = true;
 	}
 }
 
@@ -174,45 +172,69 @@ sub vcl_backend_response {
 }
 
 sub vcl_builtin_backend_response {
+	call vcl_beresp_range;
 	if (bereq.uncacheable) {
 		return (deliver);
 	}
-	call vcl_beresp_stale;
 	call vcl_beresp_cookie;
 	call vcl_beresp_control;
 	call vcl_beresp_vary;
-}
-
-sub vcl_beresp_stale {
-	if (beresp.ttl <= 0s) {
-		call vcl_beresp_hitmiss;
-	}
+	call vcl_beresp_stale;
 }
 
 sub vcl_beresp_cookie {
-	if (beresp.http.Set-Cookie) {
+	# It is for one user, unless it is among the fields that Cache-Control
+	# says are not for others.
+	if (beresp.http.Set-Cookie && beresp.http.Cache-Control !~
+	    {"(?i)(no-cache|private)="[^"]*\bset-cookie\b"}) {
 		call vcl_beresp_hitmiss;
 	}
 }
 
 sub vcl_beresp_control {
-	if (beresp.http.Surrogate-Control ~ "(?i)no-store" ||
-	    (!beresp.http.Surrogate-Control &&
-	    beresp.http.Cache-Control ~ "(?i:no-cache|no-store|private)")) {
+	# no-store, private and others, in Cache-Control or what stands in
+	# its place (RFC 9111 3, RFC 9213)
+	if (!beresp.storable) {
 		call vcl_beresp_hitmiss;
 	}
 }
 
 sub vcl_beresp_vary {
-	if (beresp.http.Vary == "*") {
+	if (beresp.http.Vary ~ "(^|,)\s*\*\s*(,|$)") {
 		call vcl_beresp_hitmiss;
 	}
 }
 
-# Remember for two minutes that it can't be cached, so that requests for it
+# What is not fresh now can't be used by others, or only after the origin
+# was asked about it.
+sub vcl_beresp_stale {
+	if (beresp.no_cache) {
+		set beresp.ttl = 0s;
+	}
+	if (beresp.ttl <= 0s && !beresp.grants_stale) {
+		call vcl_beresp_validate;
+		call vcl_beresp_hitmiss;
+	}
+}
+
+# A 304 costs the origin less than the whole: kept to be asked about.
+sub vcl_beresp_validate {
+	if (beresp.status == 200 &&
+	    (beresp.http.ETag || beresp.http.Last-Modified)) {
+		if (beresp.keep < param.uncacheable_ttl) {
+			set beresp.keep = param.uncacheable_ttl;
+		}
+		return (deliver);
+	}
+}
+
+sub vcl_beresp_range {
+}
+
+# Remember for a while that it can't be cached, so that requests for it
 # do not wait for each other.
 sub vcl_beresp_hitmiss {
-	set beresp.ttl = 120s;
+	set beresp.ttl = param.uncacheable_ttl;
 	set beresp.uncacheable = true;
 	return (deliver);
 }
@@ -224,6 +246,24 @@ sub vcl_backend_refresh {
 }
 
 sub vcl_builtin_backend_refresh {
+	call vcl_refresh_valid;
+	call vcl_refresh_conditions;
+	call vcl_refresh_status;
+}
+
+# The stored object may have been purged since it was asked about
+# (obj_stale.is_valid): then this response is delivered, but not kept.
+sub vcl_refresh_valid {
+}
+
+sub vcl_refresh_conditions {
+	if (!bereq.http.If-Modified-Since && !bereq.http.If-None-Match) {
+		return (error(503, "Unexpected 304"));
+	}
+}
+
+# Only responses with status 200 are asked about.
+sub vcl_refresh_status {
 }
 
 sub vcl_backend_error {

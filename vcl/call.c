@@ -92,18 +92,16 @@ copy_default(struct vcc *c, const struct vcc_arg *a)
 }
 
 /* The place where a module keeps what belongs to this call, or program. */
-static unsigned
-priv_number(struct vcc *c, struct vcc_function *f, enum vcc_priv priv)
+static void
+number_priv(struct vcc *c, struct vcc_expr *e, struct vcc_module *m,
+    enum vcc_priv priv)
 {
-	struct vcc_module *m = f->module;
-
 	if (priv == PRIV_CALL)
-		return c->priv_n++;
+		e->number = c->priv_n++;
 	if (priv == PRIV_VCL && !m->priv_vcl) {
 		m->priv_vcl = true;
 		m->priv_number = c->priv_n++;
 	}
-	return m ? m->priv_number : 0;
 }
 
 /* e, a call, of f: with its arguments checked and in order. */
@@ -119,8 +117,7 @@ call_of(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 		const struct vcc_arg *a = &f->arg[i];
 
 		if (a->priv != PRIV_NONE) {
-			if (a->priv == PRIV_CALL || a->priv == PRIV_VCL)
-				e->number = priv_number(c, f, a->priv);
+			number_priv(c, e, f->module, a->priv);
 			continue;
 		}
 		if (placed[i] == NULL)
@@ -139,7 +136,13 @@ call_of(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 	}
 	if (!ok)
 		return NULL;
-	vcc_use(c, sub, e->at, f->allowed,
+	if (f->allowed & VS_ONLY40 && e->at.source->syntax != 40) {
+		vcc_error(c, e->at,
+		    "'%.*s' is VCL 4.0; write 'std.%.*s'", STR_ARG(e->text),
+		    STR_ARG(e->text));
+		return NULL;
+	}
+	vcc_use(c, sub, e->at, f->allowed & VS_SUBS,
 	    vcc_printf(&c->mem, "'%.*s' can't be called", STR_ARG(e->text)));
 	f->used = true;
 	e->kind = E_FUNCTION;

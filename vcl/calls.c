@@ -7,7 +7,15 @@
  */
 #include "compiler.h"
 
-enum { UNDER_WAY = 1, DONE = 2 };
+enum {
+	UNDER_WAY = 1,
+	DONE = 2,
+	/*
+	 * of subs, in one run of a built-in one, if all conditions are true:
+	 * ten calls in each of ten subs are ten billion, and take minutes
+	 */
+	CALLS_MAX = 1000000,
+};
 
 /* false after an error: it was reported, more would only repeat it */
 static bool
@@ -15,6 +23,7 @@ measure(struct vcc *c, struct vcc_sub *s, unsigned depth)
 {
 	s->visit = UNDER_WAY;
 	s->height = 1;
+	s->calls = 1;
 	for (struct vcc_edge *e = s->edge; e; e = e->next) {
 		if (e->to->visit == UNDER_WAY) {
 			vcc_error(c, e->at, "sub '%.*s' calls itself%s",
@@ -32,6 +41,13 @@ measure(struct vcc *c, struct vcc_sub *s, unsigned depth)
 		}
 		if (s->height <= e->to->height)
 			s->height = e->to->height + 1;
+		s->calls += e->to->calls;
+		if (s->calls > CALLS_MAX) {
+			vcc_error(c, e->at,
+			    "sub '%.*s' may run more than %d calls",
+			    STR_ARG(s->name), CALLS_MAX);
+			return false;
+		}
 	}
 	s->visit = DONE;
 	return true;
@@ -49,6 +65,16 @@ mark(struct vcc_sub *s, unsigned from, struct vcc_sub *caller)
 		mark(e->to, from, s);
 }
 
+/* The classic: what is of the request, asked for in the fetch's subs. */
+static const char *
+use_hint(const struct vcc_use *use, unsigned bad)
+{
+	if ((bad & ~vcc_side_mask(STR("backend"))) == 0 &&
+	    strncmp(use->what, "'req.", strlen("'req.")) == 0)
+		return "; the fetch's copy of it is bereq";
+	return "";
+}
+
 static void
 judge(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 {
@@ -61,8 +87,9 @@ judge(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 		    c, use->at, "%s in %s", use->what, vcc_mask_text(c, bad));
 		return;
 	}
-	vcc_error(c, use->at, "%s in %s; it can be in %s", use->what,
-	    vcc_mask_text(c, bad), vcc_mask_text(c, use->allowed));
+	vcc_error(c, use->at, "%s in %s; it can be in %s%s", use->what,
+	    vcc_mask_text(c, bad), vcc_mask_text(c, use->allowed),
+	    use_hint(use, bad));
 	if (s->id < 0)
 		vcc_note(c, (struct vcc_span){0}, "'%.*s' is called from %s",
 		    STR_ARG(s->name), vcc_mask_text(c, bad));
@@ -87,27 +114,37 @@ list_verdicts(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 }
 
 static void
-warn_unused(struct vcc *c)
+is_unused(struct vcc *c, const char *what, struct str name, struct vcc_span at)
+{
+	if (c->options->unused_is_error)
+		vcc_error(c, at,
+		    "%s '%.*s' is never used; 'unused %.*s;' says that this "
+		    "is meant",
+		    what, STR_ARG(name), STR_ARG(name));
+	else
+		vcc_warning(
+		    c, at, "%s '%.*s' is never used", what, STR_ARG(name));
+}
+
+static void
+find_unused(struct vcc *c)
 {
 	for (struct vcc_sub *s = c->sub; s; s = s->next) {
-		if (s->reached_from == 0 && !s->in_builtin)
-			vcc_warning(c, s->piece->at,
-			    "sub '%.*s' is never called", STR_ARG(s->name));
+		if (s->reached_from == 0 && !s->in_builtin &&
+		    !vcc_find_sub(c, s->name)->used)
+			is_unused(c, "sub", s->name, s->piece->at);
 	}
 	if (c->default_backend)
 		c->default_backend->used = true;
 	for (struct vcc_symbol *s = c->symbols.first; s; s = s->next) {
 		if (!s->used && s->kind == SYMBOL_BACKEND)
-			vcc_warning(c, s->at, "backend '%.*s' is never used",
-			    STR_ARG(s->name));
+			is_unused(c, "backend", s->name, s->at);
 		if (!s->used && s->kind == SYMBOL_ACL)
-			vcc_warning(c, s->at, "acl '%.*s' is never used",
-			    STR_ARG(s->name));
+			is_unused(c, "acl", s->name, s->at);
 	}
 	for (struct vcc_symbol *s = c->probes_by_name.first; s; s = s->next) {
-		if (!s->used && !str_eq(s->name, STR("default")))
-			vcc_warning(c, s->at, "probe '%.*s' is never used",
-			    STR_ARG(s->name));
+		if (!s->used && !str_caseeq(s->name, STR("default")))
+			is_unused(c, "probe", s->name, s->at);
 	}
 }
 
@@ -128,5 +165,5 @@ vcc_check_calls(struct vcc *c)
 			list_verdicts(c, s, use);
 		}
 	}
-	warn_unused(c);
+	find_unused(c);
 }

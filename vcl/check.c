@@ -102,6 +102,30 @@ check_status(struct vcc *c, const struct vcc_expr *e)
 		    "a status has three digits, from 100 on; this will fail");
 }
 
+/* The label must be there when the program is loaded. */
+static void
+check_label(struct vcc *c, struct vcc_stmt *s)
+{
+	struct vcc_nearest nearest = vcc_nearest(s->name);
+	const char *known = NULL;
+
+	for (unsigned i = 0; c->options->label != NULL; i++) {
+		known = c->options->label(i);
+		if (known == NULL || str_eq(s->name, str_from_z(known)))
+			break;
+		vcc_nearest_try(&nearest, str_from_z(known));
+	}
+	if (c->options->label != NULL && known == NULL)
+		vcc_error(c, s->name_at, "unknown label '%.*s'%s",
+		    STR_ARG(s->name), vcc_did_you_mean(c, &nearest));
+	for (s->label = 0; s->label < c->label_n; s->label++) {
+		if (str_eq(c->label[s->label], s->name))
+			return;
+	}
+	c->label = vcc_grow(&c->mem, c->label, c->label_n, sizeof(*c->label));
+	c->label[c->label_n++] = s->name;
+}
+
 static void
 check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 {
@@ -117,6 +141,14 @@ check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 			    STR_ARG(sub->name));
 		return;
 	}
+	if (sub->id == VCL_SUB_HIT &&
+	    (s->verdict == VCL_RET_FETCH || s->verdict == VCL_RET_MISS)) {
+		vcc_warning(c, s->at,
+		    "'return (%s)' in vcl_hit is of older VCL: only what may "
+		    "be delivered comes here; the object is fetched anew",
+		    word);
+		s->verdict = VCL_RET_MISS;
+	}
 	vcc_use(c, sub, s->at, vcc_verdict_subs(s->verdict),
 	    vcc_printf(&c->mem, "'return (%s)' is not allowed", word));
 	if (vcc_verdict_args(s->verdict) == OPTIONAL_STRING)
@@ -127,6 +159,8 @@ check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 		if (s->arg[i])
 			s->arg[i] = vcc_check_expr(c, sub, s->arg[i], types[i]);
 	}
+	if (s->verdict == VCL_RET_VCL)
+		check_label(c, s);
 	if (types[0] == TYPE_INT)
 		check_status(c, s->arg[0]);
 	if (s->verdict == VCL_RET_PASS && s->arg[0])
@@ -200,30 +234,61 @@ check_block(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 		check_stmt(c, sub, s);
 }
 
-/* Which type an object has must be known before its methods are called. */
-static void
-find_objects(struct vcc *c, struct vcc_stmt *s)
+/* Is there a statement in it that may end the sub? */
+static bool
+leaves(const struct vcc_stmt *s)
 {
 	for (; s; s = s->next) {
-		if (s->kind == S_BLOCK)
-			find_objects(c, s->body);
-		for (struct vcc_arm *a = s->arm; a; a = a->next)
-			find_objects(c, a->body);
-		if (s->kind == S_NEW && s->symbol) {
-			const struct str whole = s->value->text;
-			const char *dot = memrchr(whole.p, '.', whole.len);
-			struct vcc_symbol *m =
-			    dot ? vcc_find(c,
-				      str_of(whole.p, (size_t)(dot - whole.p)))
-				: NULL;
-
-			if (m && m->kind == SYMBOL_MODULE)
-				s->symbol->object = vcc_object_find(m->module,
-				    str_of(dot + 1,
-					whole.len - (size_t)(dot - whole.p) -
-					    1));
+		if (s->kind == S_RETURN || s->kind == S_CALL ||
+		    (s->kind == S_BLOCK && leaves(s->body)))
+			return true;
+		for (const struct vcc_arm *a = s->arm; a; a = a->next) {
+			if (leaves(a->body))
+				return true;
 		}
 	}
+	return false;
+}
+
+static void
+find_object(struct vcc *c, struct vcc_stmt *s, bool certain)
+{
+	const struct str whole = s->value->text;
+	const char *dot = memrchr(whole.p, '.', whole.len);
+	struct vcc_symbol *m =
+	    dot ? vcc_find(c, str_of(whole.p, (size_t)(dot - whole.p))) : NULL;
+
+	s->symbol->certain = certain;
+	if (m && m->kind == SYMBOL_MODULE)
+		s->symbol->object = vcc_object_find(m->module,
+		    str_of(dot + 1, whole.len - (size_t)(dot - whole.p) - 1));
+}
+
+/*
+ * Which type an object has must be known before its methods are called; also,
+ * whether there may be none: its 'new' is in an if, or behind a statement that
+ * may leave the sub.  certain: what is here is run if the sub is; returns
+ * whether what comes next is.
+ */
+static bool
+find_objects(struct vcc *c, struct vcc_stmt *s, bool certain)
+{
+	bool next = certain;
+
+	for (; s; s = s->next) {
+		if (s->kind == S_BLOCK)
+			next = find_objects(c, s->body, next);
+		for (struct vcc_arm *a = s->arm; a; a = a->next) {
+			find_objects(c, a->body, false);
+			if (leaves(a->body))
+				next = false;
+		}
+		if (s->kind == S_NEW && s->symbol)
+			find_object(c, s, next);
+		if (s->kind == S_RETURN || s->kind == S_CALL)
+			next = false;
+	}
+	return next;
 }
 
 /* A backend's probe: by name, or the probe named default. */
@@ -259,7 +324,7 @@ check_names_of_subs(struct vcc *c)
 	for (struct vcc_sub *s = c->sub; s; s = s->next) {
 		struct vcc_nearest nearest;
 
-		if (!str_starts(s->name, STR("vcl_")) || s->in_builtin)
+		if (!str_casestarts(s->name, STR("vcl_")) || s->in_builtin)
 			continue;
 		if (str_eq(s->name, STR("vcl_fetch")) ||
 		    str_eq(s->name, STR("vcl_error"))) {
@@ -294,8 +359,10 @@ vcc_check(struct vcc *c)
 		    "found in VCL program, at least one is necessary.");
 	link_probes(c);
 	for (struct vcc_sub *s = c->sub; s; s = s->next) {
+		bool certain = s->id == VCL_SUB_INIT;
+
 		for (struct vcc_piece *p = s->piece; p; p = p->next)
-			find_objects(c, p->body);
+			certain = find_objects(c, p->body, certain);
 	}
 	for (struct vcc_sub *s = c->sub; s && !c->stop; s = s->next) {
 		for (struct vcc_piece *p = s->piece; p; p = p->next)

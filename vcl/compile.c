@@ -40,6 +40,8 @@ run(struct vcc *c, const char *name, struct str text, char **out)
 		return;
 	vcc_check_calls(c);
 	if (c->error_n == 0)
+		vcc_lint(c);
+	if (c->error_n == 0)
 		*out = vcc_emit(c);
 }
 

@@ -11,6 +11,7 @@
 
 #include "diagnostics.h"
 #include "mem.h"
+#include "module.h"
 #include "symbols.h"
 #include "vcl_abi.h"
 #include "vcl_compile.h"
@@ -28,6 +29,11 @@ enum {
 
 struct vcc_regex {
 	struct str pattern;
+	struct vcc_span at;
+};
+
+struct vcc_ip {
+	struct str text;
 	struct vcc_span at;
 };
 
@@ -68,11 +74,17 @@ struct vcc {
 	struct vcc_regex *regex;
 	unsigned regex_n;
 	struct vcc_symbols regexes;
+	struct vcc_ip *ip;
+	unsigned ip_n;
+	struct vcc_symbols ips;
 	struct str *header;
 	unsigned header_n;
 	struct vcc_symbols headers; /* by name in lower case */
+	struct str *label; /* of vcl(label) */
+	unsigned label_n;
 	unsigned object_n;
 	unsigned priv_n;
+	unsigned import_n, listener_n; /* modules in files; with an event */
 	unsigned char
 	    *var_used; /* by number in tbl/vcl_vars.h: 1 r, 2 w, 4 u */
 };
@@ -117,6 +129,9 @@ struct vcc_expr *vcc_check_name(struct vcc *, struct vcc_sub *,
 unsigned vcc_regex_number(struct vcc *, const struct vcc_expr *);
 /* calls.c: who calls whom; uses where they are not allowed */
 void vcc_check_calls(struct vcc *);
+/* lint.c, lint_regex.c: warnings about what was surely not meant */
+void vcc_lint(struct vcc *);
+void vcc_lint_regexes(struct vcc *);
 /* emit.c: the C text, malloc'ed; NULL if there is no memory */
 char *vcc_emit(struct vcc *);
 /* A use of something that only allowed subs may do. */

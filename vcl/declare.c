@@ -20,11 +20,15 @@ const struct vcc_attribute vcc_backend_attributes[] = {
     {"first_byte_timeout", ".first_byte_timeout", A_DURATION, "-1", 0, 0},
     {"between_bytes_timeout", ".between_bytes_timeout", A_DURATION, "-1", 0, 0},
     {"wait_timeout", ".wait_timeout", A_DURATION, "-1", 0, 0},
-    {"wait_limit", ".wait_limit", A_INT, NULL, 0, 1000000},
+    {"wait_limit", ".wait_limit", A_INT, "-1", 0, 1000000},
     {"max_connections", ".max_connections", A_INT, NULL, 0, 1000000},
     {"proxy_header", ".proxy_header", A_INT, NULL, 1, 2},
     {"preamble", ".preamble", A_BLOB, NULL, 0, 0},
     {"probe", ".probe", A_PROBE, NULL, 0, 0},
+    {"via", ".via", A_BACKEND, NULL, 0, 0},
+    {"authority", ".authority", A_STRING, NULL, 0, 0},
+    {"idle_timeout", ".idle_timeout", A_DURATION, "-1", 0, 0},
+    {"max_idle", ".max_idle", A_INT, "-1", 0, 1000000},
     {NULL, NULL, A_STRING, NULL, 0, 0},
 };
 
@@ -35,14 +39,18 @@ const struct vcc_attribute vcc_probe_attributes[] = {
     {"timeout", ".timeout", A_DURATION, "-1", 0, 0},
     {"interval", ".interval", A_DURATION, "-1", 0, 0},
     {"window", ".window", A_INT, "-1", 1, 64},
-    {"threshold", ".threshold", A_INT, "-1", 1, 64},
-    {"initial", ".initial", A_INT, "-1", 0, 64},
+    {"threshold", ".threshold", A_INT, "-1", 0, 64},
+    {"initial", ".initial", A_INT, "-1", 0, 1000000},
     {"expect_close", ".expect_close", A_BOOL, "true", 0, 0},
     {NULL, NULL, A_STRING, NULL, 0, 0},
 };
 
+_Static_assert(sizeof(vcc_backend_attributes) /
+	sizeof(*vcc_backend_attributes) - 1 <= VCC_ATTRIBUTE_MAX,
+    "a record has room for all");
+
 /* numbers of attributes that are looked at here */
-enum { HOST = 0, PATH = 2 };
+enum { HOST = 0, PORT = 1, PATH = 2, VIA = 13, AUTHORITY = 14 };
 enum { URL = 0, REQUEST = 1, WINDOW = 5, THRESHOLD = 6, INITIAL = 7 };
 
 static struct vcc_record *parse_probe_body(
@@ -67,6 +75,8 @@ value_name(enum vcc_attribute_type type)
 		return "a BLOB";
 	case A_PROBE:
 		return "the name of a probe, or '{'";
+	case A_BACKEND:
+		return "the name of a backend";
 	}
 	return "a value";
 }
@@ -133,6 +143,31 @@ probe_value(struct vcc_parser *p, struct vcc_record *r)
 	return "";
 }
 
+/* The backend to go through is made first, so it has to be declared first. */
+static const char *
+via_value(struct vcc_parser *p)
+{
+	struct vcc_symbol *s = vcc_find(p->c, p->t.text);
+	struct vcc_buf text = {.mem = &p->c->mem};
+
+	if (s == NULL || s->kind != SYMBOL_BACKEND || s->record == NULL) {
+		vcc_error(p->c, p->t.at,
+		    "'.via' needs a backend that is declared before this one");
+		return NULL;
+	}
+	if (s->record->none || s->record->value[VIA]) {
+		vcc_error(p->c, p->t.at,
+		    "'.via' can't go through a backend that %s",
+		    s->record->none ? "is 'none'" : "has '.via' itself");
+		return NULL;
+	}
+	s->used = true;
+	vcc_puts(&text, "&");
+	vcc_emit_name(&text, "backend", s->record->number, s->record->name);
+	vcc_advance(p);
+	return text.p;
+}
+
 /* The value as C text; NULL after an error. */
 static const char *
 parse_value(struct vcc_parser *p, const struct vcc_attribute *a,
@@ -184,6 +219,10 @@ parse_value(struct vcc_parser *p, const struct vcc_attribute *a,
 	case A_PROBE:
 		if (p->t.kind == T_ID || p->t.kind == '{')
 			return probe_value(p, r);
+		break;
+	case A_BACKEND:
+		if (p->t.kind == T_ID)
+			return via_value(p);
 		break;
 	}
 	vcc_unexpected(p, vcc_printf(&p->c->mem, "%s for '.%s'",
@@ -279,10 +318,15 @@ check_probe(struct vcc *c, const struct vcc_record *r)
 	if (r->value[URL] && r->value[REQUEST])
 		vcc_error(c, r->value_at[REQUEST],
 		    "a probe has '.url' or '.request', not both");
-	if (r->value[THRESHOLD] && threshold > window)
+	if (r->value[THRESHOLD] && r->value[WINDOW] && threshold > window)
 		vcc_error(c, r->value_at[THRESHOLD],
 		    "'.threshold' must not be larger than '.window', which is "
 		    "%lld",
+		    (long long)window);
+	else if (r->value[THRESHOLD] && threshold > window)
+		vcc_warning(c, r->value_at[THRESHOLD],
+		    "'.threshold' is larger than '.window', which is %lld: "
+		    "the backend never gets healthy",
 		    (long long)window);
 }
 
@@ -323,6 +367,16 @@ vcc_parse_probe(struct vcc_parser *p)
 		symbol->record = r;
 }
 
+/* of the C text: {"host:80", 7} */
+static bool
+host_has_port(const char *c_text)
+{
+	const char *colon = c_text ? strchr(c_text, ':') : NULL;
+
+	return colon && (strchr(colon + 1, ':') == NULL ||
+			    (c_text[2] == '[' && strstr(c_text, "]:")));
+}
+
 static void
 check_backend(struct vcc *c, const struct vcc_record *r)
 {
@@ -334,9 +388,21 @@ check_backend(struct vcc *c, const struct vcc_record *r)
 		    "backend '%.*s' has no address: it needs "
 		    "'.host' or '.path'",
 		    STR_ARG(r->name));
+	else if (r->value[HOST] && strncmp(r->value[HOST], "{\"\"", 3) == 0)
+		vcc_error(c, r->value_at[HOST], "'.host' is empty");
+	else if (r->value[PORT] && host_has_port(r->value[HOST]))
+		vcc_error(c, r->value_at[PORT],
+		    "'.host' has a port already");
 	else if (r->value[PATH] && !strstr(r->value[PATH], "\"/"))
 		vcc_error(c, r->value_at[PATH],
 		    "'.path' must be absolute: start with '/'");
+	if (r->value[VIA] && r->value[PATH])
+		vcc_error(c, r->value_at[VIA],
+		    "'.via' needs '.host': a proxy is told an address, not a "
+		    "'.path'");
+	if (r->value[AUTHORITY] && !r->value[VIA])
+		vcc_warning(c, r->value_at[AUTHORITY],
+		    "'.authority' means nothing without '.via'");
 }
 
 void
@@ -371,8 +437,23 @@ vcc_parse_backend(struct vcc_parser *p)
 	if (symbol == NULL)
 		return;
 	symbol->record = r;
-	if (c->default_backend == NULL || str_eq(name, STR("default")))
+	if (c->default_backend == NULL || str_caseeq(name, STR("default")))
 		c->default_backend = symbol;
+}
+
+/* fold(-report): folding is never reported here, so that is all it can say. */
+static bool
+parse_fold_report(struct vcc_parser *p)
+{
+	vcc_advance(p);
+	if (!vcc_expect(p, '-', "of fold(-report)"))
+		return false;
+	if (!vcc_is_word(p, "report")) {
+		vcc_unexpected(p, "'report'");
+		return false;
+	}
+	vcc_advance(p);
+	return vcc_expect(p, ')', "after '-report'");
 }
 
 static bool
@@ -405,6 +486,9 @@ parse_acl_flags(struct vcc_parser *p, struct vcc_acl *a)
 		else
 			a->flags &= ~flags[i].flag;
 		vcc_advance(p);
+		if (flags[i].flag == VCL_ACL_FOLD && p->t.kind == '(' &&
+		    !parse_fold_report(p))
+			return false;
 	}
 	return true;
 }
@@ -445,14 +529,54 @@ has_host_bits(const unsigned char *addr, unsigned bits, unsigned mask)
 	return false;
 }
 
+/* One network cannot be both in the acl and not. */
 static void
-check_acl_entry(struct vcc *c, const struct vcc_acl *a, struct vcc_acl_entry *e)
+check_acl_conflict(struct vcc *c, struct vcc_acl *a,
+    const struct vcc_acl_entry *e, unsigned char *addr, unsigned bits)
+{
+	unsigned mask = e->mask >= 0 ? (unsigned)e->mask : bits, n;
+	char *key = vcc_alloc(&c->mem, 2 + bits / 8);
+	bool is_new;
+
+	for (unsigned i = mask; i < bits; i++)
+		addr[i / 8] &= (unsigned char)~(0x80 >> i % 8);
+	key[0] = (char)bits;
+	key[1] = (char)mask;
+	memcpy(key + 2, addr, bits / 8);
+	n = vcc_intern(
+	    c, a->seen, str_of(key, 2 + bits / 8), a->entry_n, &is_new);
+	if (!is_new && a->entry[n].negated != e->negated)
+		vcc_error(c, e->at,
+		    "the same network is there without and with '!'");
+}
+
+/* One ':' would be before a port, which an acl does not look at. */
+static bool
+is_host(struct str s)
+{
+	unsigned colons = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] <= ' ' || strchr("[]/", s.p[i]))
+			return false;
+		colons += s.p[i] == ':';
+	}
+	return s.len > 0 && colons != 1;
+}
+
+static void
+check_acl_entry(struct vcc *c, struct vcc_acl *a, struct vcc_acl_entry *e)
 {
 	unsigned char addr[16];
 	unsigned bits = 0;
 	const char *z;
 
 	complete_network(c, e);
+	if (!is_host(e->host)) {
+		vcc_error(c, e->at,
+		    "expected an address or a host's name: \"10.0.0.0\"/8");
+		return;
+	}
 	z = vcc_printf(&c->mem, "%.*s", STR_ARG(e->host));
 	if (inet_pton(AF_INET, z, addr) == 1)
 		bits = 32;
@@ -469,6 +593,8 @@ check_acl_entry(struct vcc *c, const struct vcc_acl *a, struct vcc_acl_entry *e)
 		    "bits of the address are set beyond its "
 		    "mask of %d bits; 'acl %.*s -pedantic' would allow that",
 		    e->mask, STR_ARG(a->name));
+	if (bits)
+		check_acl_conflict(c, a, e, addr, bits);
 }
 
 /* "host/24" in one string */
@@ -511,6 +637,10 @@ parse_acl_entry(struct vcc_parser *p, struct vcc_acl *a)
 		return false;
 	}
 	vcc_advance(p);
+	if (p->t.kind == '/' && e.mask >= 0) {
+		vcc_error(p->c, p->t.at, "the mask is given twice");
+		return false;
+	}
 	if (vcc_take(p, '/')) {
 		if (p->t.kind != T_INT) {
 			vcc_unexpected(p, "the number of bits in the mask");
@@ -544,6 +674,7 @@ vcc_parse_acl(struct vcc_parser *p)
 	}
 	symbol = vcc_define(c, SYMBOL_ACL, name, at);
 	a = vcc_alloc(&c->mem, sizeof(*a));
+	a->seen = vcc_alloc(&c->mem, sizeof(*a->seen));
 	a->name = name;
 	a->at = at;
 	if (!parse_acl_flags(p, a) || p->t.kind != '{') {

@@ -15,6 +15,7 @@ enum vcc_attribute_type {
 	A_BOOL,
 	A_BLOB,
 	A_PROBE,
+	A_BACKEND,
 };
 
 struct vcc_attribute {

@@ -6,7 +6,7 @@
 # replaced by that file's text, so that the array needs no other file.
 
 function put(line) {
-	gsub(/\\/, "\\\\", line)
+	gsub(/\\/, "&&", line)
 	gsub(/"/, "\\\"", line)
 	gsub(/\?/, "\\?", line)
 	gsub(/\t/, "\\t", line)

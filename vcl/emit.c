@@ -34,37 +34,27 @@ emit_prototypes(struct vcc *c, struct vcc_buf *b)
 			vcc_putf(
 			    b, "void vrt_u_%s(struct vcl_ctx *);\n", v->c_name);
 	}
-	for (struct vcc_module *m = c->module; m; m = m->next) {
-		for (struct vcc_function *f = m->function; f; f = f->next) {
-			if (f->used)
-				vcc_function_prototype(b, f);
-		}
-		for (struct vcc_object *o = m->object; o; o = o->next) {
-			if (!o->used)
-				continue;
-			vcc_object_prototypes(b, o);
-			for (struct vcc_function *f = o->method; f;
-			     f = f->next) {
-				if (f->used)
-					vcc_function_prototype(b, f);
-			}
-		}
-	}
+	vcc_emit_module_prototypes(c, b);
 }
 
 static void
 emit_headers(struct vcc *c, struct vcc_buf *b)
 {
 	for (unsigned i = 0; i < c->header_n; i++) {
-		vcc_putf(b, "static struct vcl_header header_%u = {", i);
+		vcc_puts(b, "static struct vcl_header ");
+		vcc_emit_name(b, "header", i, c->header[i]);
+		vcc_puts(b, " = {");
 		vcc_emit_str(b, c->header[i]);
 		vcc_puts(b, ", 0};\n");
 	}
 	if (c->header_n == 0)
 		return;
 	vcc_puts(b, "static struct vcl_header *const headers[] = {\n");
-	for (unsigned i = 0; i < c->header_n; i++)
-		vcc_putf(b, "\t&header_%u,\n", i);
+	for (unsigned i = 0; i < c->header_n; i++) {
+		vcc_puts(b, "\t&");
+		vcc_emit_name(b, "header", i, c->header[i]);
+		vcc_puts(b, ",\n");
+	}
 	vcc_puts(b, "};\n");
 }
 
@@ -88,6 +78,24 @@ emit_regexes(struct vcc *c, struct vcc_buf *b)
 		vcc_puts(b, ", ");
 		emit_where(c, b, c->regex[i].at);
 		vcc_putf(b, ", &regex_%u},\n", i);
+	}
+	vcc_puts(b, "};\n");
+}
+
+static void
+emit_ips(struct vcc *c, struct vcc_buf *b)
+{
+	for (unsigned i = 0; i < c->ip_n; i++)
+		vcc_putf(b, "static const struct addr *ip_%u;\n", i);
+	if (c->ip_n == 0)
+		return;
+	vcc_puts(b, "static const struct vcl_ip_def ips[] = {\n");
+	for (unsigned i = 0; i < c->ip_n; i++) {
+		vcc_puts(b, "\t{");
+		vcc_emit_literal(b, c->ip[i].text);
+		vcc_puts(b, ", ");
+		emit_where(c, b, c->ip[i].at);
+		vcc_putf(b, ", &ip_%u},\n", i);
 	}
 	vcc_puts(b, "};\n");
 }
@@ -138,8 +146,11 @@ emit_backends(struct vcc *c, struct vcc_buf *b)
 {
 	if (c->backend_n == 0)
 		return;
-	for (struct vcc_record *r = c->backend; r; r = r->next)
-		vcc_putf(b, "static struct backend *backend_%u;\n", r->number);
+	for (struct vcc_record *r = c->backend; r; r = r->next) {
+		vcc_puts(b, "static struct backend *");
+		vcc_emit_name(b, "backend", r->number, r->name);
+		vcc_puts(b, ";\n");
+	}
 	vcc_puts(b, "static const struct vcl_backend_def backends[] = {\n");
 	for (struct vcc_record *r = c->backend; r; r = r->next) {
 		vcc_puts(b, "\t{\n\t\t.name = ");
@@ -151,7 +162,9 @@ emit_backends(struct vcc *c, struct vcc_buf *b)
 		if (r->probe)
 			vcc_putf(
 			    b, "\t\t.probe = &probe_%u,\n", r->probe->number);
-		vcc_putf(b, "\t\t.instance = &backend_%u,\n\t},\n", r->number);
+		vcc_puts(b, "\t\t.instance = &");
+		vcc_emit_name(b, "backend", r->number, r->name);
+		vcc_puts(b, ",\n\t},\n");
 	}
 	vcc_puts(b, "};\n");
 }
@@ -160,12 +173,14 @@ static void
 emit_acls(struct vcc *c, struct vcc_buf *b)
 {
 	for (struct vcc_acl *a = c->acl; a; a = a->next) {
-		vcc_putf(b, "static struct vcl_acl *acl_%u;\n", a->number);
+		vcc_puts(b, "static struct vcl_acl *");
+		vcc_emit_name(b, "acl", a->number, a->name);
+		vcc_puts(b, ";\n");
 		if (a->entry_n == 0)
 			continue;
 		vcc_putf(b,
 		    "static const struct vcl_acl_entry "
-		    "acl_%u_entries[] = {\n",
+		    "entries_of_acl_%u[] = {\n",
 		    a->number);
 		for (unsigned i = 0; i < a->entry_n; i++) {
 			vcc_puts(b, "\t{");
@@ -183,11 +198,29 @@ emit_acls(struct vcc *c, struct vcc_buf *b)
 		vcc_puts(b, "\t{");
 		vcc_emit_literal(b, a->name);
 		if (a->entry_n > 0)
-			vcc_putf(b, ", acl_%u_entries", a->number);
+			vcc_putf(b, ", entries_of_acl_%u", a->number);
 		else
 			vcc_puts(b, ", NULL");
-		vcc_putf(b, ", %u, %u, &acl_%u},\n", a->entry_n, a->flags,
-		    a->number);
+		vcc_putf(b, ", %u, %u, &", a->entry_n, a->flags);
+		vcc_emit_name(b, "acl", a->number, a->name);
+		vcc_puts(b, "},\n");
+	}
+	vcc_puts(b, "};\n");
+}
+
+static void
+emit_labels(struct vcc *c, struct vcc_buf *b)
+{
+	for (unsigned i = 0; i < c->label_n; i++)
+		vcc_putf(
+		    b, "static const struct program_label *label_%u;\n", i);
+	if (c->label_n == 0)
+		return;
+	vcc_puts(b, "static const struct vcl_label_def labels[] = {\n");
+	for (unsigned i = 0; i < c->label_n; i++) {
+		vcc_puts(b, "\t{");
+		vcc_emit_literal(b, c->label[i]);
+		vcc_putf(b, ", &label_%u},\n", i);
 	}
 	vcc_puts(b, "};\n");
 }
@@ -203,32 +236,6 @@ emit_privs(struct vcc *c, struct vcc_buf *b)
 	for (unsigned i = 0; i < c->priv_n; i++)
 		vcc_putf(b, "\t&priv_%u,\n", i);
 	vcc_puts(b, "};\n");
-}
-
-static void
-emit_objects(struct vcc *c, struct vcc_buf *b)
-{
-	for (struct vcc_symbol *s = c->symbols.first; s; s = s->next) {
-		if (s->kind == SYMBOL_OBJECT)
-			vcc_putf(b,
-			    "static struct vmod_%.*s_%.*s *object_%u;"
-			    "\n",
-			    STR_ARG(s->object->module->name),
-			    STR_ARG(s->object->name), s->number);
-	}
-	if (c->object_n == 0)
-		return;
-	vcc_puts(b, "\nstatic void\nfini_objects(void)\n{\n");
-	for (struct vcc_symbol *s = c->symbols.first; s; s = s->next) {
-		if (s->kind != SYMBOL_OBJECT)
-			continue;
-		vcc_putf(b,
-		    "\tif (object_%u != NULL)\n\t\t"
-		    "vmod_%.*s_%.*s__fini(&object_%u);\n",
-		    s->number, STR_ARG(s->object->module->name),
-		    STR_ARG(s->object->name), s->number);
-	}
-	vcc_puts(b, "}\n");
 }
 
 /* Subs that nothing reaches are left out. */
@@ -266,21 +273,6 @@ emit_sources(struct vcc *c, struct vcc_buf *b)
 }
 
 static unsigned
-emit_modules(struct vcc *c, struct vcc_buf *b)
-{
-	unsigned n = 0;
-
-	for (struct vcc_module *m = c->module; m; m = m->next) {
-		vcc_puts(
-		    b, n++ ? ", " : "static const char *const modules[] = {");
-		vcc_emit_literal(b, m->name);
-	}
-	if (n > 0)
-		vcc_puts(b, "};\n");
-	return n;
-}
-
-static unsigned
 named_probes(const struct vcc *c)
 {
 	unsigned n = 0;
@@ -291,8 +283,9 @@ named_probes(const struct vcc *c)
 }
 
 /* .name = table, .name_n = n; or nothing */
-static void
-emit_table(struct vcc_buf *b, const char *name, const char *table, unsigned n)
+void
+vcc_emit_table(
+    struct vcc_buf *b, const char *name, const char *table, unsigned n)
 {
 	if (n > 0)
 		vcc_putf(
@@ -302,8 +295,6 @@ emit_table(struct vcc_buf *b, const char *name, const char *table, unsigned n)
 static void
 emit_program(struct vcc *c, struct vcc_buf *b)
 {
-	unsigned modules = emit_modules(c, b);
-
 	vcc_putf(b,
 	    "\nconst struct vcl_program_info vcl_program = {\n"
 	    "\t.abi = VCL_ABI_VERSION,\n\t.syntax = %u,\n\t.sub = {\n",
@@ -314,19 +305,23 @@ emit_program(struct vcc *c, struct vcc_buf *b)
 		vcc_puts(b, ",\n");
 	}
 	vcc_puts(b, "\t},\n");
-	emit_table(b, "backend", "backends", c->backend_n);
-	if (c->default_backend)
-		vcc_putf(b, "\t.default_backend = &backend_%u,\n",
-		    c->default_backend->record->number);
-	emit_table(b, "probe", "probes", named_probes(c));
-	emit_table(b, "acl", "acls", c->acl_n);
-	emit_table(b, "regex", "regexes", c->regex_n);
-	emit_table(b, "header", "headers", c->header_n);
-	emit_table(b, "source", "sources", c->source_n);
-	emit_table(b, "vmod", "modules", modules);
-	emit_table(b, "priv", "privs", c->priv_n);
-	if (c->object_n > 0)
-		vcc_puts(b, "\t.fini_objects = fini_objects,\n");
+	vcc_emit_table(b, "backend", "backends", c->backend_n);
+	if (c->default_backend) {
+		const struct vcc_record *r = c->default_backend->record;
+
+		vcc_puts(b, "\t.default_backend = &");
+		vcc_emit_name(b, "backend", r->number, r->name);
+		vcc_puts(b, ",\n");
+	}
+	vcc_emit_table(b, "probe", "probes", named_probes(c));
+	vcc_emit_table(b, "acl", "acls", c->acl_n);
+	vcc_emit_table(b, "regex", "regexes", c->regex_n);
+	vcc_emit_table(b, "ip", "ips", c->ip_n);
+	vcc_emit_table(b, "header", "headers", c->header_n);
+	vcc_emit_table(b, "source", "sources", c->source_n);
+	vcc_emit_module_tables(c, b);
+	vcc_emit_table(b, "label", "labels", c->label_n);
+	vcc_emit_table(b, "priv", "privs", c->priv_n);
 	vcc_puts(b, "};\n");
 }
 
@@ -340,11 +335,13 @@ vcc_emit(struct vcc *c)
 	vcc_puts(&b, "\n/* --- data --- */\n\n");
 	emit_headers(c, &b);
 	emit_regexes(c, &b);
+	emit_ips(c, &b);
 	emit_probes(c, &b);
 	emit_backends(c, &b);
 	emit_acls(c, &b);
+	emit_labels(c, &b);
 	emit_privs(c, &b);
-	emit_objects(c, &b);
+	vcc_emit_module_data(c, &b);
 	emit_subs(c, &b);
 	emit_sources(c, &b);
 	emit_program(c, &b);

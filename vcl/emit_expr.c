@@ -76,6 +76,22 @@ vcc_emit_sub_name(struct vcc_buf *b, const struct vcc_sub *s)
 	}
 }
 
+void
+vcc_emit_name(
+    struct vcc_buf *b, const char *kind, unsigned number, struct str name)
+{
+	vcc_putf(b, "%s_%u_", kind, number);
+	for (size_t i = 0; i < name.len; i++) {
+		char ch = name.p[i];
+
+		if (ch >= 'A' && ch <= 'Z')
+			ch = (char)(ch - 'A' + 'a');
+		else if (!(ch >= 'a' && ch <= 'z') && !(ch >= '0' && ch <= '9'))
+			ch = '_';
+		vcc_put(b, &ch, 1);
+	}
+}
+
 static void
 emit_call(struct vcc_buf *b, const char *function, bool takes_ctx,
     const struct vcc_expr *arg)
@@ -140,7 +156,7 @@ emit_priv(struct vcc_buf *b, const struct vcc_expr *e, const struct vcc_arg *a)
 	else if (a->priv == PRIV_VCL)
 		vcc_putf(b, ", &priv_%u", m->priv_number);
 	else
-		vcc_putf(b, ", vrt_priv_%s(ctx, \"%.*s\")",
+		vcc_putf(b, ", vrt_priv_%s(ctx, module_%.*s)",
 		    a->priv == PRIV_TASK ? "task" : "top", STR_ARG(m->name));
 }
 
@@ -169,11 +185,22 @@ vcc_emit_args(struct vcc_buf *b, const struct vcc_expr *e)
 static void
 emit_function(struct vcc_buf *b, const struct vcc_expr *e)
 {
+	const struct vcc_symbol *object = e->symbol;
+	bool guarded = object && !object->certain;
+
+	if (guarded) {
+		vcc_putf(b,
+		    "(object_%u == NULL ? (vrt_no_object(ctx, \"%.*s\")%s%s)"
+		    " : ",
+		    object->number, STR_ARG(object->name),
+		    e->type == TYPE_VOID ? "" : ", ",
+		    e->type == TYPE_VOID ? "" : zero(e->type));
+	}
 	vcc_putf(b, "%s(ctx", e->function->c_name);
-	if (e->symbol)
-		vcc_putf(b, ", object_%u", e->symbol->number);
+	if (object)
+		vcc_putf(b, ", object_%u", object->number);
 	vcc_emit_args(b, e);
-	vcc_puts(b, ")");
+	vcc_puts(b, guarded ? "))" : ")");
 }
 
 static const char *
@@ -264,6 +291,14 @@ emit_to_bool(struct vcc_buf *b, const struct vcc_expr *arg)
 		vcc_puts(b, "true"); /* a constant is never unset */
 		return;
 	}
+	if (arg->kind == E_CONCAT) { /* set, if one of them is */
+		for (unsigned i = 0; i < arg->arg_n; i++) {
+			vcc_puts(b, i ? " || " : "(");
+			emit_to_bool(b, arg->arg[i]);
+		}
+		vcc_puts(b, ")");
+		return;
+	}
 	vcc_puts(b, "(");
 	vcc_emit_expr(b, arg);
 	vcc_puts(b, arg->type == TYPE_STRING     ? ".p != NULL)"
@@ -286,11 +321,11 @@ static void
 emit_symbol(struct vcc_buf *b, const struct vcc_symbol *s)
 {
 	if (s->kind == SYMBOL_BACKEND)
-		vcc_putf(b, "backend_%u", s->record->number);
+		vcc_emit_name(b, "backend", s->record->number, s->record->name);
 	else if (s->kind == SYMBOL_PROBE)
 		vcc_putf(b, "&probe_%u", s->record->number);
 	else
-		vcc_putf(b, "acl_%u", s->acl->number);
+		vcc_emit_name(b, "acl", s->acl->number, s->acl->name);
 }
 
 static void
@@ -311,9 +346,7 @@ emit_constant(struct vcc_buf *b, const struct vcc_expr *e)
 		vcc_emit_literal(b, e->text);
 		break;
 	case E_IP:
-		vcc_puts(b, "vrt_ip_constant(ctx, VCL_S(");
-		vcc_emit_literal(b, e->text);
-		vcc_puts(b, "))");
+		vcc_putf(b, "ip_%u", e->number);
 		break;
 	case E_INT:
 	case E_BYTES:
@@ -334,11 +367,11 @@ emit_header(struct vcc_buf *b, const struct vcc_expr *e)
 	const char *head = vcc_head(e->head)->c_name;
 
 	if (e->kind == E_HEADER)
-		vcc_putf(
-		    b, "vrt_hdr_get(ctx, %s, &header_%u)", head, e->number);
+		vcc_putf(b, "vrt_hdr_get(ctx, %s, &", head);
 	else
-		vcc_putf(b, "&(const struct vcl_header_ref){%s, &header_%u}",
-		    head, e->number);
+		vcc_putf(b, "&(const struct vcl_header_ref){%s, &", head);
+	vcc_emit_name(b, "header", e->number, e->text);
+	vcc_puts(b, e->kind == E_HEADER ? ")" : "}");
 }
 
 static void

@@ -9,7 +9,8 @@
 struct emitter {
 	struct vcc_buf *b;
 	unsigned depth;
-	struct vcc_span last; /* where the last #line pointed */
+	struct vcc_span shown; /* whose line of VCL was the last shown */
+	unsigned part;         /* of a long sub, from 1; 0: the sub itself */
 };
 
 static void emit_block(struct emitter *, const struct vcc_stmt *);
@@ -19,6 +20,43 @@ indent(struct emitter *em)
 {
 	for (unsigned i = 0; i < em->depth && i < 20; i++)
 		vcc_put(em->b, "\t", 1);
+}
+
+/* function(ctx, head, &header, and what comes after that */
+static void
+emit_header_call(struct vcc_buf *b, const char *function,
+    const struct vcc_expr *header, const char *after)
+{
+	vcc_putf(b, "%s(ctx, %s, &", function, vcc_head(header->head)->c_name);
+	vcc_emit_name(b, "header", header->number, header->text);
+	vcc_puts(b, after);
+}
+
+enum { SHOWN_MAX = 72 };
+
+/* The line of VCL as a comment, once for the statements that stand on it. */
+static void
+emit_vcl_line(struct emitter *em, struct vcc_span at)
+{
+	unsigned line = vcc_line(at);
+	struct str text = str_trim(vcc_line_text(at.source, line));
+
+	if (at.source == em->shown.source && line == vcc_line(em->shown))
+		return;
+	em->shown = at;
+	indent(em);
+	vcc_puts(em->b, "/* ");
+	for (size_t i = 0; i < text.len && i < SHOWN_MAX; i++) {
+		char ch = text.p[i];
+
+		/* no end of the comment, no beginning of another */
+		if (i > 0 && ((ch == '/' && text.p[i - 1] == '*') ||
+				 (ch == '*' && text.p[i - 1] == '/')))
+			vcc_puts(em->b, " ");
+		/* C compilers warn of odd bytes; tabs could be in a string */
+		vcc_put(em->b, ch < ' ' || ch > '~' ? "?" : &ch, 1);
+	}
+	vcc_puts(em->b, text.len > SHOWN_MAX ? "... */\n" : " */\n");
 }
 
 static void
@@ -61,10 +99,18 @@ emit_set(struct emitter *em, const struct vcc_stmt *s)
 	bool is_blob = s->value->type == TYPE_BLOB && to->type == TYPE_BODY;
 
 	emit_at(em, s->at);
+	/* what failed is not set */
+	if (s->value->may_fail) {
+		indent(em);
+		vcc_putf(b, "const VCL_%s value = ",
+		    vcc_type_name(s->value->type));
+		vcc_emit_expr(b, s->value);
+		vcc_puts(b, ";\n\n");
+		emit_check(em);
+	}
 	indent(em);
 	if (to->kind == E_HEADER)
-		vcc_putf(b, "vrt_hdr_set(ctx, %s, &header_%u, ",
-		    vcc_head(to->head)->c_name, to->number);
+		emit_header_call(b, "vrt_hdr_set", to, ", ");
 	else if (to->type == TYPE_BODY)
 		vcc_putf(b, "vrt_w_%s(ctx, %s, ", to->var->c_name,
 		    s->op == '=' ? "false" : "true");
@@ -72,7 +118,10 @@ emit_set(struct emitter *em, const struct vcc_stmt *s)
 		vcc_putf(b, "vrt_w_%s(ctx, ", to->var->c_name);
 	if (is_blob)
 		vcc_puts(b, "vrt_blob_bytes(");
-	vcc_emit_expr(b, s->value);
+	if (s->value->may_fail)
+		vcc_puts(b, "value");
+	else
+		vcc_emit_expr(b, s->value);
 	vcc_puts(b, is_blob ? "));\n" : ");\n");
 	emit_check(em);
 }
@@ -84,8 +133,7 @@ emit_unset(struct emitter *em, const struct vcc_stmt *s)
 
 	indent(em);
 	if (of->kind == E_HEADER)
-		vcc_putf(em->b, "vrt_hdr_unset(ctx, %s, &header_%u);\n",
-		    vcc_head(of->head)->c_name, of->number);
+		emit_header_call(em->b, "vrt_hdr_unset", of, ");\n");
 	else
 		vcc_putf(em->b, "vrt_u_%s(ctx);\n", of->var->c_name);
 }
@@ -114,7 +162,6 @@ emit_verdict_args(struct emitter *em, const struct vcc_stmt *s)
 	switch (s->verdict) {
 	case VCL_RET_SYNTH:
 	case VCL_RET_ERROR:
-		emit_at(em, s->at);
 		indent(em);
 		vcc_puts(b, "vrt_set_synth(ctx, ");
 		if (s->arg[0])
@@ -132,7 +179,6 @@ emit_verdict_args(struct emitter *em, const struct vcc_stmt *s)
 	case VCL_RET_PASS:
 		if (s->arg[0] == NULL)
 			break;
-		emit_at(em, s->at);
 		indent(em);
 		vcc_puts(b, "vrt_set_pass_ttl(ctx, ");
 		vcc_emit_expr(b, s->arg[0]);
@@ -140,7 +186,6 @@ emit_verdict_args(struct emitter *em, const struct vcc_stmt *s)
 		emit_check(em);
 		break;
 	case VCL_RET_FAIL:
-		emit_at(em, s->at);
 		indent(em);
 		vcc_puts(b, "vrt_fail(ctx, ");
 		if (s->arg[0])
@@ -151,9 +196,7 @@ emit_verdict_args(struct emitter *em, const struct vcc_stmt *s)
 		break;
 	case VCL_RET_VCL:
 		indent(em);
-		vcc_puts(b, "vrt_set_vcl(ctx, ");
-		vcc_emit_literal(b, s->name);
-		vcc_puts(b, ");\n");
+		vcc_putf(b, "vrt_set_vcl(ctx, label_%u);\n", s->label);
 		break;
 	default:
 		break;
@@ -163,6 +206,9 @@ emit_verdict_args(struct emitter *em, const struct vcc_stmt *s)
 static void
 emit_return(struct emitter *em, const struct vcc_stmt *s)
 {
+	/* which line decided is worth knowing, and costs one store */
+	if (s->verdict != VCL_RET_NONE)
+		emit_at(em, s->at);
 	emit_verdict_args(em, s);
 	indent(em);
 	vcc_putf(em->b, "return %s;\n", vcc_verdict_id(s->verdict));
@@ -190,6 +236,15 @@ emit_new(struct emitter *em, const struct vcc_stmt *s)
 	vcc_emit_literal(em->b, s->name);
 	vcc_emit_args(em->b, s->value);
 	vcc_puts(em->b, ");\n");
+	/* a constructor that forgot to say why */
+	indent(em);
+	vcc_putf(em->b, "if (object_%u == NULL && !vrt_failed(ctx))\n",
+	    s->symbol->number);
+	em->depth++;
+	indent(em);
+	vcc_putf(
+	    em->b, "vrt_no_object(ctx, \"%.*s\");\n", STR_ARG(s->name));
+	em->depth--;
 	emit_check(em);
 }
 
@@ -248,8 +303,9 @@ emit_stmt(struct emitter *em, const struct vcc_stmt *s)
 	bool braces = s->kind == S_SET || s->kind == S_CALL ||
 		      s->kind == S_DO || s->kind == S_NEW ||
 		      s->kind == S_BLOCK ||
-		      (s->kind == S_RETURN && (s->arg[0] || s->arg[1]));
+		      (s->kind == S_RETURN && s->verdict != VCL_RET_NONE);
 
+	emit_vcl_line(em, s->at);
 	emit_line(em, s->at);
 	if (braces) {
 		indent(em);
@@ -300,20 +356,123 @@ emit_block(struct emitter *em, const struct vcc_stmt *s)
 	em->depth--;
 }
 
+/*
+ * What the C compiler needs for a function grows with the square of its
+ * length: 3000 rules in one take half a minute.  So a long sub is cut,
+ * between its outermost statements, into functions that it calls in turn.
+ */
+enum { PART_STATEMENTS = 40 };
+
+static unsigned
+count(const struct vcc_stmt *s)
+{
+	unsigned n = 0;
+
+	for (; s; s = s->next) {
+		n += 1 + count(s->body);
+		for (const struct vcc_arm *a = s->arm; a; a = a->next)
+			n += 1 + count(a->body);
+	}
+	return n;
+}
+
+/* A bare return leaves the sub, which a part could not tell. */
+static bool
+has_bare_return(const struct vcc_stmt *s)
+{
+	for (; s; s = s->next) {
+		if ((s->kind == S_RETURN && s->verdict == VCL_RET_NONE) ||
+		    has_bare_return(s->body))
+			return true;
+		for (const struct vcc_arm *a = s->arm; a; a = a->next) {
+			if (has_bare_return(a->body))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Does a sub have parts? */
+static bool
+is_long(const struct vcc_sub *s)
+{
+	unsigned n = 0;
+
+	for (const struct vcc_piece *p = s->piece; p; p = p->next) {
+		if (has_bare_return(p->body))
+			return false;
+		n += count(p->body);
+	}
+	return n > 2 * PART_STATEMENTS;
+}
+
+static void
+emit_head(struct emitter *em, const struct vcc_sub *s, struct vcc_span at)
+{
+	vcc_puts(em->b, "\n");
+	emit_line(em, at);
+	vcc_puts(em->b, em->part ? "static __attribute__((noinline)) "
+				   "enum vcl_ret\n"
+				 : "static enum vcl_ret\n");
+	vcc_emit_sub_name(em->b, s);
+	if (em->part)
+		vcc_putf(em->b, "_part_%u", em->part);
+	vcc_puts(em->b, "(struct vcl_ctx *ctx)\n{\n\t(void)ctx;\n");
+}
+
+static const char tail[] = "\treturn VCL_RET_NONE;\n}\n";
+
+/* The parts as functions; their number. */
+static unsigned
+emit_parts(struct vcc_buf *b, const struct vcc_sub *sub)
+{
+	struct emitter em = {.b = b, .depth = 1};
+
+	for (const struct vcc_piece *p = sub->piece; p; p = p->next) {
+		const struct vcc_stmt *s = p->body;
+
+		while (s) {
+			unsigned n = 0;
+
+			em.part++;
+			emit_head(&em, sub, s->at);
+			for (; s && n < PART_STATEMENTS; s = s->next) {
+				emit_stmt(&em, s);
+				n += 1 + count(s->body);
+				for (const struct vcc_arm *a = s->arm; a;
+				     a = a->next)
+					n += count(a->body);
+			}
+			vcc_puts(b, tail);
+		}
+	}
+	return em.part;
+}
+
 void
 vcc_emit_sub(struct vcc_buf *b, const struct vcc_sub *s)
 {
 	struct emitter em = {.b = b};
+	unsigned part_n = is_long(s) ? emit_parts(b, s) : 0;
 
-	vcc_puts(b, "\n");
-	emit_line(&em, s->piece->at);
-	vcc_puts(b, "static enum vcl_ret\n");
-	vcc_emit_sub_name(b, s);
-	vcc_puts(b, "(struct vcl_ctx *ctx)\n{\n\t(void)ctx;\n");
-	for (const struct vcc_piece *p = s->piece; p; p = p->next) {
-		vcc_putf(b, "\t/* in %s */\n",
-		    p->at.source->builtin ? "builtin.vcl" : "your VCL");
-		emit_block(&em, p->body);
+	emit_head(&em, s, s->piece->at);
+	if (part_n > 0) {
+		vcc_puts(b, "\tenum vcl_ret ret;\n\n");
+		for (unsigned i = 1; i <= part_n; i++) {
+			vcc_puts(b, "\tret = ");
+			vcc_emit_sub_name(b, s);
+			vcc_putf(b,
+			    "_part_%u(ctx);\n"
+			    "\tif (ret != VCL_RET_NONE)\n"
+			    "\t\treturn ret;\n",
+			    i);
+		}
+	} else {
+		for (const struct vcc_piece *p = s->piece; p; p = p->next) {
+			vcc_putf(b, "\t/* in %s */\n",
+			    p->at.source->builtin ? "builtin.vcl" : "your VCL");
+			emit_block(&em, p->body);
+		}
 	}
-	vcc_puts(b, "\treturn VCL_RET_NONE;\n}\n");
+	vcc_puts(b, tail);
 }

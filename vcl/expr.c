@@ -1,7 +1,6 @@
 /*
  * expr.c - gives expressions their types: operators and conversions.
  */
-#include <arpa/inet.h>
 #include <limits.h>
 
 #include "compiler.h"
@@ -49,6 +48,8 @@ wrong_type(struct vcc *c, const struct vcc_expr *e, enum vcc_type want)
 		    &c->mem, "; give it a unit: %lldB", (long long)e->i);
 	else if (want == TYPE_REGEX)
 		hint = "; it must be a string constant";
+	else if (e->kind == E_STRING && want == TYPE_BACKEND)
+		hint = "; a backend's name is written without quotes";
 	else if (e->type == TYPE_STRING &&
 		 (want == TYPE_INT || want == TYPE_REAL ||
 		     want == TYPE_DURATION || want == TYPE_TIME ||
@@ -93,6 +94,14 @@ to_string(struct vcc *c, struct vcc_expr *e)
 	return s;
 }
 
+/* The xids are numbers since Varnish 7.3; older VCL compares them as text. */
+static bool
+is_xid(const struct vcc_expr *e)
+{
+	return e->kind == E_VAR && e->type == TYPE_INT &&
+	       strstr(e->var->name, ".xid");
+}
+
 /* What is true: vcl(7), Booleans. */
 static struct vcc_expr *
 to_bool(struct vcc *c, struct vcc_expr *e)
@@ -117,38 +126,61 @@ to_real(struct vcc *c, struct vcc_expr *e)
 	return node(c, E_TO_REAL, TYPE_REAL, e, NULL);
 }
 
-/* An address, with a port if it has one. */
+/* "1m": a size where one is wanted */
 static bool
-is_address(struct vcc *c, struct str s)
+is_minutes(const struct vcc_expr *e)
 {
-	unsigned char addr[16];
-	char *z = vcc_printf(&c->mem, "%.*s", STR_ARG(s)), *end;
+	return e->kind == E_DURATION && e->at.len > 1 &&
+	       e->at.source->text.p[e->at.at + e->at.len - 1] == 'm';
+}
 
-	if (*z == '[' && (end = strchr(z, ']')) != NULL) {
-		*end = '\0';
-		return inet_pton(AF_INET6, z + 1, addr) == 1 &&
-		       (end[1] == '\0' || end[1] == ':' || end[1] == ' ');
+static struct vcc_expr *
+to_megabytes(struct vcc_expr *e)
+{
+	double bytes = e->d / 60 * (1 << 20);
+
+	e->kind = E_BYTES;
+	e->type = TYPE_BYTES;
+	e->i = bytes < 9.2e18 ? (int64_t)bytes : INT64_MAX;
+	return e;
+}
+
+/*
+ * It is looked up when the program is loaded, by a process that has a
+ * resolver; this one only tells what can't be an address.
+ */
+static bool
+may_be_address(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] <= ' ' || s.p[i] == '/' || s.p[i] == '"')
+			return false;
 	}
-	if (inet_pton(AF_INET6, z, addr) == 1)
-		return true;
-	z[strcspn(z, ": ")] = '\0';
-	return inet_pton(AF_INET, z, addr) == 1;
+	return s.len > 0;
 }
 
 static struct vcc_expr *
 to_ip(struct vcc *c, struct vcc_expr *e)
 {
+	bool is_new;
+
 	if (e->kind != E_STRING) {
 		wrong_type(c, e, TYPE_IP);
 		return NULL;
 	}
-	if (!is_address(c, e->text)) {
-		vcc_error(c, e->at, "'%.*s' is no address", STR_ARG(e->text));
+	if (!may_be_address(e->text)) {
+		vcc_error(c, e->at,
+		    "'%.*s' is no address and no host's name",
+		    STR_ARG(e->text));
 		return NULL;
+	}
+	e->number = vcc_intern(c, &c->ips, e->text, c->ip_n, &is_new);
+	if (is_new) {
+		c->ip = vcc_grow(&c->mem, c->ip, c->ip_n, sizeof(*c->ip));
+		c->ip[c->ip_n++] = (struct vcc_ip){e->text, e->at};
 	}
 	e->kind = E_IP;
 	e->type = TYPE_IP;
-	e->may_fail = true;
 	return e;
 }
 
@@ -190,6 +222,10 @@ convert(struct vcc *c, struct vcc_expr *e, enum vcc_type want)
 	case TYPE_REAL:
 		if (e->type == TYPE_INT)
 			return to_real(c, e);
+		break;
+	case TYPE_BYTES:
+		if (is_minutes(e))
+			return to_megabytes(e);
 		break;
 	default:
 		break;
@@ -403,9 +439,19 @@ match_regex(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 {
 	struct vcc_expr *re = check_any(c, sub, e->arg[1], TYPE_REGEX), *m;
 
-	subject = to_string(c, subject);
-	if (re == NULL || subject == NULL)
+	if (re == NULL)
 		return NULL;
+	if (is_xid(subject))
+		subject = to_string(c, subject);
+	if (subject->type != TYPE_STRING) {
+		vcc_error(c, subject->at,
+		    "'~' is for STRING and IP, not for %s%s",
+		    vcc_type_name(subject->type),
+		    vcc_to_string(subject->type)->function
+			? "; \"\" + x makes a STRING of it"
+			: "");
+		return NULL;
+	}
 	if (re->type == TYPE_ACL) {
 		vcc_error(c, vcc_span_join(subject->at, re->at),
 		    "an acl matches an IP, not a STRING; std.ip() makes one");
@@ -443,6 +489,13 @@ not_comparable(
 	else if (r->type == TYPE_STRING && l->type == TYPE_INT)
 		hint = "; numbers are written without quotes, and "
 		       "std.integer() makes one of a STRING";
+	else if (l->type == TYPE_STRING && r->type == TYPE_INT)
+		hint = "; a text is written in quotes, and std.integer() "
+		       "makes a number of one";
+	else if (l->type == TYPE_STRING && is_constant(r))
+		hint = "; texts are written in quotes";
+	else if (l->type == TYPE_STRING && vcc_to_string(r->type)->function)
+		hint = "; \"\" + x makes a STRING of it";
 	vcc_error(c, vcc_span_join(l->at, r->at), "can't compare %s with %s%s",
 	    vcc_type_name(l->type), vcc_type_name(r->type), hint);
 }
@@ -471,7 +524,9 @@ compare(struct vcc *c, unsigned op, struct vcc_expr *l, struct vcc_expr *r)
 	char buf[3];
 	struct vcc_expr *e;
 
-	if (l->type == TYPE_STRING)
+	if (is_xid(l) && r->type == TYPE_STRING)
+		l = to_string(c, l);
+	else if (is_xid(r) && l->type == TYPE_STRING)
 		r = to_string(c, r);
 	else if (r->kind == E_STRING && l->type == TYPE_IP)
 		r = to_ip(c, r);

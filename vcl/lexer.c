@@ -66,6 +66,25 @@ find(const struct lexer *l, const char *p, const char *z)
 	return memmem(p, (size_t)(l->end - p), z, strlen(z));
 }
 
+/* Behind the comment at hand; a second start is that of one without end. */
+static const char *
+skip_comment(struct lexer *l)
+{
+	const char *end = find(l, l->p + 2, "*/"), *inner;
+
+	if (end == NULL) {
+		vcc_error(l->c, span(l, l->p, l->p + 2),
+		    "this comment has no end: '*/' is missing");
+		return l->end;
+	}
+	inner = memmem(l->p + 2, (size_t)(end - l->p - 2), "/*", 2);
+	if (inner != NULL)
+		vcc_error(l->c, span(l, inner, inner + 2),
+		    "'/*' in a comment: comments are not nested, or the one "
+		    "before has no '*/'");
+	return end + 2;
+}
+
 static void
 skip_space(struct lexer *l)
 {
@@ -78,14 +97,7 @@ skip_space(struct lexer *l)
 			if (end == NULL)
 				return;
 		} else if (looking_at(l, "/*")) {
-			end = find(l, l->p + 2, "*/");
-			if (end == NULL) {
-				vcc_error(l->c, span(l, l->p, l->p + 2),
-				    "this comment has no end: '*/' is missing");
-				l->p = l->end;
-				return;
-			}
-			l->p = end + 1;
+			l->p = skip_comment(l) - 1;
 		} else if (*l->p != ' ' && *l->p != '\t' && *l->p != '\n' &&
 			   *l->p != '\r' && *l->p != '\f' && *l->p != '\v')
 			return;
@@ -119,11 +131,14 @@ lex_string(
 {
 	const char *from = l->p, *text = from + strlen(open);
 	const char *end = find(l, text, close);
-	const char *newline = find(l, text, "\n");
 	bool is_short = open[0] == '"' && open[1] == '\0';
+	/* no further than the end: strings may be many on a long line */
+	const char *newline =
+	    is_short ? memchr(text, '\n', (size_t)((end ? end : l->end) - text))
+		     : NULL;
 
 	t->kind = T_STRING;
-	if (is_short && newline && (end == NULL || newline < end)) {
+	if (newline) {
 		vcc_error(l->c, span(l, from, newline),
 		    "this string has no end on its line; "
 		    "write {\"...\"} for text of several lines");
@@ -202,7 +217,20 @@ static const struct {
     {"MB", 0, INT64_C(1) << 20},
     {"GB", 0, INT64_C(1) << 30},
     {"TB", 0, INT64_C(1) << 40},
+    {"PB", 0, INT64_C(1) << 50},
 };
+
+/* Sizes in either case, and without the B: "m" alone is minutes, "M" is MB. */
+static bool
+is_unit(struct str unit, size_t i)
+{
+	struct str name = str_from_z(units[i].name);
+
+	if (units[i].seconds > 0)
+		return str_eq(unit, name);
+	return str_caseeq(unit, name) ||
+	       (name.len == 2 && str_caseeq(unit, str_of(name.p, 1)));
+}
 
 /* Sets t->kind and value from digits and unit; false: no such unit. */
 static bool
@@ -210,7 +238,7 @@ apply_unit(
     struct lexer *l, struct vcc_token *t, struct str unit, struct vcc_span at)
 {
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (!str_eq(unit, str_from_z(units[i].name)))
+		if (!is_unit(unit, i))
 			continue;
 		if (units[i].seconds > 0) {
 			t->kind = T_DURATION;
@@ -241,8 +269,7 @@ skip_to_unit(struct lexer *l)
 	if (end == p || (end < l->end && *end == '.'))
 		return;
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (str_eq(str_of(p, (size_t)(end - p)),
-			str_from_z(units[i].name)))
+		if (is_unit(str_of(p, (size_t)(end - p)), i))
 			l->p = p;
 	}
 }
@@ -257,7 +284,7 @@ lex_number(struct lexer *l, struct vcc_token *t)
 
 	while (is_digit(peek(l, 0)))
 		l->p++;
-	if (peek(l, 0) == '.' && !is_name_start(peek(l, 1))) {
+	if (peek(l, 0) == '.') { /* 1.5, 1. and 1.m are numbers */
 		fraction = true;
 		for (l->p++; is_digit(peek(l, 0)); l->p++)
 			continue;

@@ -34,8 +34,12 @@ note_access(struct vcc *c, struct vcc_sub *sub, const struct vcc_expr *e,
 		return false;
 	}
 	if ((mask & VS_SUBS) == 0) {
-		vcc_error(c, e->at, "'%.*s' can't be %s", STR_ARG(shown),
-		    access_verb(access));
+		vcc_error(c, e->at, "'%.*s' can't be %s%s", STR_ARG(shown),
+		    access_verb(access),
+		    str_starts(shown, STR("obj."))
+			? "; beresp is what becomes the object, and resp what "
+			  "is sent of it"
+			: "");
 		return false;
 	}
 	vcc_use(c, sub, e->at, mask & VS_SUBS,
@@ -184,14 +188,50 @@ check_symbol(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 	}
 	e->type = vcc_symbol_type(symbol);
 	if (e->type == TYPE_MAX) {
-		vcc_error(c, e->at, "'%.*s' is %s, which has no value",
-		    STR_ARG(e->text), vcc_symbol_kind_name(symbol->kind));
+		vcc_error(c, e->at, "'%.*s' is %s, which has no value%s",
+		    STR_ARG(e->text), vcc_symbol_kind_name(symbol->kind),
+		    symbol->kind == SYMBOL_OBJECT && symbol->object &&
+			    vcc_function_find(
+				symbol->object->method, STR("backend"))
+			? "; its backend() has one"
+			: "");
 		return NULL;
 	}
 	symbol->used = true;
 	e->kind = E_SYMBOL;
 	e->symbol = symbol;
 	return e;
+}
+
+/* Variables of older VCL, and what is written now. */
+static const char *
+successor(struct str name)
+{
+	static const struct {
+		const char *name, *now;
+	} old[] = {
+	    {"req.request", "req.method"},
+	    {"bereq.request", "bereq.method"},
+	    {"req.backend", "req.backend_hint"},
+	    {"req.backend.healthy", "std.healthy(req.backend_hint)"},
+	    {"req.xff", "req.http.X-Forwarded-For"},
+	    {"obj.response", "resp.reason or beresp.reason"},
+	    {"obj.cacheable", "beresp.uncacheable, which says the opposite"},
+	    {"beresp.response", "beresp.reason"},
+	    {"beresp.cacheable", "beresp.uncacheable, which says the opposite"},
+	    {"beresp.saintmode", "the director of vmod saintmode"},
+	    {"beresp.backend.port", "std.port(beresp.backend.ip)"},
+	    {"resp.response", "resp.reason"},
+	    {"obj.lastuse", "obj.age or obj.hits"},
+	    {"client.port", "std.port(client.ip)"},
+	    {"server.port", "std.port(server.ip)"},
+	};
+
+	for (size_t i = 0; i < sizeof(old) / sizeof(*old); i++) {
+		if (str_caseeq(name, str_from_z(old[i].name)))
+			return old[i].now;
+	}
+	return NULL;
 }
 
 static void
@@ -209,6 +249,11 @@ unknown_name(struct vcc *c, const struct vcc_expr *e, enum vcc_type want,
 		    STR_ARG(e->text), STR_ARG(e->text));
 		return;
 	}
+	if (successor(e->text)) {
+		vcc_error(c, e->at, "'%.*s' is of an older VCL; it is %s now",
+		    STR_ARG(e->text), successor(e->text));
+		return;
+	}
 	if (want == TYPE_BACKEND)
 		what = "backend";
 	else if (want == TYPE_ACL)
@@ -224,10 +269,13 @@ unknown_name(struct vcc *c, const struct vcc_expr *e, enum vcc_type want,
 static bool
 split_header(struct vcc_expr *e)
 {
-	const char *http = memmem(e->text.p, e->text.len, ".http.", 6);
+	const char *http = memchr(e->text.p, '.', e->text.len);
 	int head;
 
-	if (http == NULL)
+	if (http == NULL ||
+	    !str_casestarts(
+		str_of(http, (size_t)(e->text.p + e->text.len - http)),
+		STR(".http.")))
 		return false;
 	head = vcc_find_head(str_of(e->text.p, (size_t)(http - e->text.p)));
 	if (head < 0)
@@ -248,12 +296,13 @@ vcc_check_name(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 	if (e->quoted || split_header(e))
 		return check_header(c, sub, e, want, access);
 	symbol = vcc_find(c, e->text);
-	if (symbol == NULL && str_eq(e->text, STR("default")))
+	if (symbol == NULL && str_caseeq(e->text, STR("default")))
 		symbol = c->default_backend;
 	if (symbol)
 		return check_symbol(c, sub, e, symbol, access);
 	if (access == VAR_READ &&
-	    (str_eq(e->text, STR("true")) || str_eq(e->text, STR("false")))) {
+	    (str_caseeq(e->text, STR("true")) ||
+		str_caseeq(e->text, STR("false")))) {
 		e->kind = E_BOOL;
 		e->type = TYPE_BOOL;
 		e->i = e->text.len == 4;
@@ -269,9 +318,9 @@ vcc_check_name(struct vcc *c, struct vcc_sub *sub, struct vcc_expr *e,
 		e->head = (unsigned)head;
 		return e;
 	}
-	if (str_starts(e->text, STR("storage.")) && access == VAR_READ)
+	if (str_casestarts(e->text, STR("storage.")) && access == VAR_READ)
 		return check_storage(c, e);
-	symbol = want == TYPE_PROBE ? vcc_find_probe(c, e->text) : NULL;
+	symbol = access == VAR_READ ? vcc_find_probe(c, e->text) : NULL;
 	if (symbol)
 		return check_symbol(c, sub, e, symbol, access);
 	symbol = want == TYPE_SUB ? vcc_find_sub(c, e->text) : NULL;

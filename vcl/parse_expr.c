@@ -61,19 +61,16 @@ go_deeper(struct vcc_parser *p)
 	return false;
 }
 
-/* head.http."name": from the '.' on */
+/* of one that is put together: more can't be meant */
+enum { NAME_MAX_LEN = 1000 };
+
+/* head.http."name": the name is the current token */
 static struct vcc_expr *
 parse_quoted_header(struct vcc_parser *p, struct str prefix, struct vcc_span at)
 {
 	struct vcc_expr *e = expr_new(p, E_NAME, at);
-	int head;
+	int head = vcc_find_head(str_of(prefix.p, prefix.len - strlen(".http")));
 
-	vcc_advance(p);
-	if (p->t.kind != T_STRING) {
-		vcc_unexpected(p, "the header's name");
-		return NULL;
-	}
-	head = vcc_find_head(str_of(prefix.p, prefix.len - strlen(".http")));
 	if (head < 0) {
 		vcc_error(p->c, at, "'%.*s' has no headers", STR_ARG(prefix));
 		return NULL;
@@ -90,24 +87,40 @@ static bool
 ends_with(struct str s, struct str end)
 {
 	return s.len > end.len &&
-	       str_eq(str_of(s.p + s.len - end.len, end.len), end);
+	       str_caseeq(str_of(s.p + s.len - end.len, end.len), end);
 }
 
+/* A name is one token, but where space or a comment is beside its dots. */
 struct vcc_expr *
 vcc_parse_name(struct vcc_parser *p, const char *what)
 {
-	struct vcc_token name = p->t;
+	struct str text = p->t.text;
+	struct vcc_span at = p->t.at;
 	struct vcc_expr *e;
 
-	if (name.kind != T_ID) {
+	if (p->t.kind != T_ID) {
 		vcc_unexpected(p, what);
 		return NULL;
 	}
 	vcc_advance(p);
-	if (p->t.kind == '.' && ends_with(name.text, STR(".http")))
-		return parse_quoted_header(p, name.text, name.at);
-	e = expr_new(p, E_NAME, name.at);
-	e->text = name.text;
+	while (vcc_take(p, '.')) {
+		if (p->t.kind == T_STRING && ends_with(text, STR(".http")))
+			return parse_quoted_header(p, text, at);
+		if (p->t.kind != T_ID) {
+			vcc_unexpected(p, "a name after '.'");
+			return NULL;
+		}
+		if (text.len > NAME_MAX_LEN) {
+			vcc_error(p->c, at, "this name is too long");
+			return NULL;
+		}
+		text = str_from_z(vcc_printf(&p->c->mem, "%.*s.%.*s",
+		    STR_ARG(text), STR_ARG(p->t.text)));
+		at = vcc_span_join(at, p->t.at);
+		vcc_advance(p);
+	}
+	e = expr_new(p, E_NAME, at);
+	e->text = text;
 	return e;
 }
 
@@ -170,6 +183,11 @@ parse_parentheses(struct vcc_parser *p)
 	p->expr_depth--;
 	if (e == NULL)
 		return NULL;
+	if (p->t.kind == '=') {
+		vcc_error(p->c, p->t.at,
+		    "'=' is for 'set'; a comparison is written '=='");
+		return NULL;
+	}
 	if (p->t.kind == ')' && e->at.source == open.source)
 		e->at = vcc_span_join(open, p->t.at);
 	return vcc_expect(p, ')', "to close '('") ? e : NULL;
@@ -310,6 +328,21 @@ begins_statement(const struct vcc_parser *p)
 	return false;
 }
 
+/* "a and b" would be strings side by side. */
+static bool
+is_word_operator(const struct vcc_parser *p)
+{
+	const char *symbol = vcc_is_word(p, "and") ? "&&"
+			     : vcc_is_word(p, "or")  ? "||"
+						     : NULL;
+
+	if (symbol == NULL)
+		return false;
+	vcc_error(p->c, p->t.at, "'%.*s' is written '%s'", STR_ARG(p->t.text),
+	    symbol);
+	return true;
+}
+
 static int
 sum_op(const struct vcc_parser *p)
 {
@@ -318,7 +351,10 @@ sum_op(const struct vcc_parser *p)
 	case '-':
 		return (int)p->t.kind;
 	case T_ID:
-		return begins_statement(p) ? -1 : 0;
+		return begins_statement(p) || vcc_is_word(p, "and") ||
+			       vcc_is_word(p, "or")
+			   ? -1
+			   : 0;
 	case T_STRING:
 	case T_INT:
 	case T_REAL:
@@ -348,7 +384,9 @@ parse_compare(struct vcc_parser *p)
 {
 	struct vcc_expr *l = parse_sum(p), *r, *e;
 
-	if (l == NULL || !is_comparison(p->t.kind))
+	if (l == NULL || is_word_operator(p))
+		return NULL;
+	if (!is_comparison(p->t.kind))
 		return l;
 	e = expr_new(p, E_COMPARE, l->at);
 	e->op = p->t.kind;
@@ -362,6 +400,8 @@ parse_compare(struct vcc_parser *p)
 		    "join them with '&&'");
 		return NULL;
 	}
+	if (is_word_operator(p))
+		return NULL;
 	add_arg(p, e, l, 0, STR_NULL);
 	add_arg(p, e, r, 0, STR_NULL);
 	return e;

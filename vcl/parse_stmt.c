@@ -75,9 +75,23 @@ parse_call(struct vcc_parser *p)
 static void
 unknown_verdict(struct vcc_parser *p, struct str word, struct vcc_span at)
 {
+	static const struct {
+		const char *word, *now;
+	} old[] = {
+	    {"hit_for_pass", "return (pass(120s));"},
+	    {"hit_for_miss", "set beresp.uncacheable = true;"},
+	};
 	struct vcc_nearest nearest = vcc_nearest(word);
 	const char *known;
 
+	for (size_t i = 0; i < sizeof(old) / sizeof(*old); i++) {
+		if (str_eq(word, str_from_z(old[i].word))) {
+			vcc_error(p->c, at,
+			    "there is no verdict '%s'; write '%s'",
+			    old[i].word, old[i].now);
+			return;
+		}
+	}
 	for (int i = 1; (known = vcc_verdict_word(i)); i++)
 		vcc_nearest_try(&nearest, str_from_z(known));
 	vcc_error(p->c, at, "unknown verdict '%.*s'%s", STR_ARG(word),

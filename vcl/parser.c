@@ -92,7 +92,7 @@ vcc_advance(struct vcc_parser *p)
 bool
 vcc_is_word(const struct vcc_parser *p, const char *word)
 {
-	return p->t.kind == T_ID && str_eq(p->t.text, str_from_z(word));
+	return p->t.kind == T_ID && str_caseeq(p->t.text, str_from_z(word));
 }
 
 bool
@@ -264,7 +264,7 @@ parse_sub(struct vcc_parser *p)
 		return;
 	}
 	s = sub_of(p->c, name, at);
-	if (s && s->piece && !str_starts(name, STR("vcl_"))) {
+	if (s && s->piece && !str_casestarts(name, STR("vcl_"))) {
 		vcc_error(p->c, at,
 		    "there is already a sub '%.*s'; "
 		    "only those named vcl_* are put together",
@@ -281,27 +281,13 @@ parse_sub(struct vcc_parser *p)
 	s->piece_end = &piece->next;
 }
 
-static void
-unknown_module(struct vcc *c, struct str name, struct vcc_span at)
-{
-	struct vcc_buf all = {.mem = &c->mem};
-	const char *known;
-
-	for (unsigned i = 0; (known = vcc_module_name(i)); i++)
-		vcc_putf(&all, "%s%s", i ? ", " : "", known);
-	vcc_error(c, at,
-	    "there is no module '%.*s'; modules are part of "
-	    "copald, which has: %s",
-	    STR_ARG(name), all.p);
-}
-
 /* import name [as other] [from "path"]; */
 static bool
 parse_import(struct vcc_parser *p)
 {
 	struct vcc_span at = p->t.at;
 	struct str name = vcc_expect_name(p, "the name of a module");
-	struct str alias = name;
+	struct str alias = name, from = STR_NULL;
 	struct vcc_module *m;
 	struct vcc_symbol *symbol;
 
@@ -319,14 +305,18 @@ parse_import(struct vcc_parser *p)
 			vcc_unexpected(p, "a path in quotes after 'from'");
 			return false;
 		}
+		from = p->t.text;
+		if (p->c->options->no_paths)
+			vcc_error(p->c, p->t.at,
+			    "a path; the parameter vcc_unsafe_path allows "
+			    "only modules in vmod_path");
 		vcc_advance(p);
 	}
 	if (!vcc_expect(p, ';', "after 'import'"))
 		return false;
-	m = vcc_module_load(p->c, name);
+	m = vcc_module_import(p->c, name, from, at);
 	if (m == NULL) {
 		p->c->incomplete = true;
-		unknown_module(p->c, name, at);
 		return true;
 	}
 	symbol = vcc_find(p->c, alias);
@@ -338,11 +328,36 @@ parse_import(struct vcc_parser *p)
 	return true;
 }
 
+/* unused name; it is meant to be there without a use */
+static bool
+parse_unused(struct vcc_parser *p)
+{
+	struct vcc_span at = p->t.at;
+	struct str name = vcc_expect_name(p, "a name after 'unused'");
+	struct vcc_symbol *s[3];
+	bool found = false;
+
+	if (name.p == NULL)
+		return false;
+	s[0] = vcc_find(p->c, name);
+	s[1] = vcc_find_probe(p->c, name);
+	s[2] = vcc_find_sub(p->c, name);
+	for (int i = 0; i < 3; i++) {
+		if (s[i] && s[i]->at.source)
+			found = s[i]->used = true;
+	}
+	if (!found)
+		vcc_error(p->c, at,
+		    "there is no backend, acl, probe or sub '%.*s' above",
+		    STR_ARG(name));
+	return vcc_expect(p, ';', "after the name");
+}
+
 static void
 unknown_declaration(struct vcc_parser *p)
 {
 	static const char *const words[] = {
-	    "sub", "backend", "acl", "probe", "import", "include", "vcl"};
+	    "sub", "backend", "acl", "probe", "import", "include", "unused", "vcl"};
 	struct vcc_nearest nearest = vcc_nearest(p->t.text);
 
 	if (vcc_is_word(p, "director")) {
@@ -368,7 +383,7 @@ repeat_marker(struct vcc_parser *p)
 	struct vcc_span at = p->t.at;
 
 	read_marker(p, f);
-	if (f->source->syntax != syntax)
+	if (f->source->syntax > syntax)
 		vcc_error(p->c, at,
 		    "this file is VCL %u.%u, as its first line "
 		    "says",
@@ -412,6 +427,10 @@ parse_declaration(struct vcc_parser *p)
 	} else if (vcc_is_word(p, "import")) {
 		vcc_advance(p);
 		if (!parse_import(p))
+			vcc_skip_statement(p);
+	} else if (vcc_is_word(p, "unused")) {
+		vcc_advance(p);
+		if (!parse_unused(p))
 			vcc_skip_statement(p);
 	} else if (vcc_is_word(p, "vcl")) {
 		repeat_marker(p);

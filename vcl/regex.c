@@ -40,7 +40,10 @@ check_pattern(struct vcc *c, const struct vcc_expr *e)
 		return true;
 	if (pcre2_get_error_message(code, why, sizeof(why)) < 0)
 		why[0] = '\0';
-	vcc_error(c, place(e, offset), "in the regular expression: %s", why);
+	vcc_error(c, place(e, offset), "in the regular expression: %s%s", why,
+	    e->text.p[0] == '*' ? "; it is no glob: any text is '.*', a dot "
+				  "'\\.'"
+				: "");
 	return false;
 }
 

@@ -41,6 +41,18 @@ index_lines(struct vcc *c, struct vcc_source *s)
 }
 
 struct vcc_source *
+vcc_source_of(struct vcc *c, const char *path, struct str text)
+{
+	struct vcc_source *s = vcc_alloc(&c->mem, sizeof(*s));
+
+	s->path = path;
+	s->text = text;
+	s->syntax = 41;
+	index_lines(c, s);
+	return s;
+}
+
+struct vcc_source *
 vcc_source_new(struct vcc *c, const char *path, struct str text,
     struct vcc_span included_at)
 {
@@ -61,16 +73,12 @@ vcc_source_new(struct vcc *c, const char *path, struct str text,
 		return NULL;
 	}
 	c->source_total += text.len;
-	s = vcc_alloc(&c->mem, sizeof(*s));
-	s->path = path;
-	s->text = text;
+	s = vcc_source_of(c, path, text);
 	s->included_at = included_at;
-	s->syntax = 41;
 	if (included_at.source) {
 		s->depth = included_at.source->depth + 1;
 		s->syntax = included_at.source->syntax;
 	}
-	index_lines(c, s);
 	c->source =
 	    vcc_grow(&c->mem, c->source, c->source_n, sizeof(*c->source));
 	c->source[c->source_n++] = s;
@@ -132,6 +140,7 @@ each_place(struct vcc *c, struct str name, struct vcc_span at,
 struct found {
 	const char *path;
 	int fd;
+	uint64_t device, inode;
 	int err; /* of the last place that did not do */
 };
 
@@ -141,8 +150,9 @@ try_open(struct vcc *c, const char *path, void *arg)
 	struct found *f = arg;
 	struct stat st;
 
-	(void)c;
-	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	f->fd = c->options->open_file
+		    ? c->options->open_file(path)
+		    : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (f->fd < 0) {
 		f->err = errno;
 		return false;
@@ -153,6 +163,8 @@ try_open(struct vcc *c, const char *path, void *arg)
 		f->err = EINVAL;
 		return false;
 	}
+	f->device = st.st_dev;
+	f->inode = st.st_ino;
 	f->path = path;
 	return true;
 }
@@ -178,18 +190,21 @@ read_all(struct vcc *c, int fd, struct str *out)
 	return n < 0 ? -1 : 0;
 }
 
-/* Is the file of that path being included already? */
+/* Is that file being included already? */
 static bool
-is_open(const char *path, struct vcc_span at)
+is_open(const struct found *f, struct vcc_span at)
 {
-	struct stat a, b;
+	struct stat st;
 
-	if (stat(path, &a) < 0)
-		return false;
 	for (const struct vcc_source *s = at.source; s;
 	     s = s->included_at.source) {
-		if (s->path[0] != '<' && stat(s->path, &b) == 0 &&
-		    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		if (s->inode != 0 && f->device == s->device &&
+		    f->inode == s->inode)
+			return true;
+		/* the first was opened by another, if it is a file */
+		if (s->depth == 0 && s->path[0] != '<' &&
+		    stat(s->path, &st) == 0 && f->device == st.st_dev &&
+		    f->inode == st.st_ino)
 			return true;
 	}
 	return false;
@@ -198,9 +213,10 @@ is_open(const char *path, struct vcc_span at)
 static struct vcc_source *
 read_source(struct vcc *c, struct found *f, struct vcc_span at)
 {
+	struct vcc_source *s;
 	struct str text;
 
-	if (is_open(f->path, at)) {
+	if (is_open(f, at)) {
 		close(f->fd);
 		vcc_error(c, at, "'%s' includes itself", f->path);
 		return NULL;
@@ -216,15 +232,26 @@ read_source(struct vcc *c, struct found *f, struct vcc_span at)
 		    c, at, "can't read '%s': %s", f->path, strerror(errno));
 		return NULL;
 	}
-	return vcc_source_new(c, f->path, text, at);
+	s = vcc_source_new(c, f->path, text, at);
+	if (s) {
+		s->device = f->device;
+		s->inode = f->inode;
+	}
+	return s;
 }
 
 static bool
-may_include(struct vcc *c, struct vcc_span at)
+may_include(struct vcc *c, struct str name, struct vcc_span at)
 {
 	if (c->options->no_files)
 		vcc_error(c, at, "include is not possible here");
-	return !c->options->no_files;
+	else if (c->options->no_paths && memchr(name.p, '/', name.len))
+		vcc_error(c, at,
+		    "a path; the parameter vcc_unsafe_path allows only names "
+		    "of files in vcl_path");
+	else
+		return true;
+	return false;
 }
 
 struct vcc_source *
@@ -232,7 +259,7 @@ vcc_source_include(struct vcc *c, struct str name, struct vcc_span at)
 {
 	struct found f = {.fd = -1, .err = ENOENT};
 
-	if (!may_include(c, at))
+	if (!may_include(c, name, at))
 		return NULL;
 	if (!each_place(c, name, at, try_open, &f)) {
 		vcc_error(c, at, "can't include '%.*s': %s", STR_ARG(name),
@@ -277,7 +304,7 @@ vcc_source_glob(struct vcc *c, struct str pattern, struct vcc_span at,
 	struct vcc_source **list = NULL;
 	unsigned n = 0;
 
-	if (!may_include(c, at))
+	if (!may_include(c, pattern, at))
 		return 0;
 	if (!each_place(c, pattern, at, try_glob, &g)) {
 		vcc_error(c, at, "no file matches '%.*s'", STR_ARG(pattern));

@@ -25,6 +25,7 @@ struct vcc_source {
 	unsigned depth;   /* of includes: 0 for the first */
 	struct vcc_span included_at; /* source NULL for the first */
 	bool builtin;                /* builtin.vcl */
+	uint64_t device, inode;      /* of an included file; else 0 */
 	uint32_t *line_at;           /* where each line begins */
 	unsigned line_n;
 };
@@ -35,6 +36,10 @@ struct vcc_source {
  */
 struct vcc_source *vcc_source_new(struct vcc *, const char *path,
     struct str text, struct vcc_span included_at);
+
+/* One that is no part of the program: for places in it. */
+struct vcc_source *vcc_source_of(
+    struct vcc *, const char *path, struct str text);
 
 /*
  * The file that include "name" means at a place: "/..." as it is, "./..."

@@ -97,15 +97,21 @@ static const struct {
     [SYMBOL_FUNCTION] = {"a function", TYPE_MAX},
 };
 
-/* FNV-1a */
+/* FNV-1a; of names too, where it is the same in either case */
 static unsigned
 hash(struct str s)
 {
 	unsigned h = 2166136261u;
 
 	for (size_t i = 0; i < s.len; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+		h = (h ^ ((unsigned char)s.p[i] | 0x20u)) * 16777619u;
 	return h;
+}
+
+static bool
+is_same(const struct vcc_symbols *t, struct str a, struct str b)
+{
+	return t->is_text ? str_eq(a, b) : str_caseeq(a, b);
 }
 
 /* The slot of a name: it is there, or would be. */
@@ -115,7 +121,7 @@ slot_of(const struct vcc_symbols *t, struct str name, unsigned h)
 	unsigned i = h & (t->slot_n - 1);
 
 	while (t->slot[i] &&
-	       (t->slot[i]->hash != h || !str_eq(t->slot[i]->name, name)))
+	       (t->slot[i]->hash != h || !is_same(t, t->slot[i]->name, name)))
 		i = (i + 1) & (t->slot_n - 1);
 	return &t->slot[i];
 }
@@ -213,19 +219,18 @@ vcc_find_probe(struct vcc *c, struct str name)
 
 /* Words of the language, which can't name anything. */
 static bool
-is_reserved(struct str name)
+is_reserved(enum vcc_symbol_kind kind, struct str name)
 {
 	static const char *const words[] = {"acl", "backend", "call", "default",
 	    "else", "elseif", "elsif", "elif", "false", "if", "import",
 	    "include", "new", "probe", "return", "set", "sub", "true", "unset",
-	    "vcl", "req", "req_top", "bereq", "beresp", "obj", "obj_stale",
-	    "resp"};
+	    "vcl", "req", "req_top", "bereq", "beresp", "resp"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (str_eq(name, str_from_z(words[i])))
+		if (str_caseeq(name, str_from_z(words[i])))
 			return true;
 	}
-	return false;
+	return kind != SYMBOL_SUB && str_casestarts(name, STR("vcl_"));
 }
 
 static struct vcc_symbols *
@@ -249,8 +254,8 @@ vcc_define(struct vcc *c, enum vcc_symbol_kind kind, struct str name,
 		    c, at, "the name of %s can't have a dot", kinds[kind].name);
 		return NULL;
 	}
-	if (is_reserved(name) &&
-	    !(may_be_default && str_eq(name, STR("default")))) {
+	if (is_reserved(kind, name) &&
+	    !(may_be_default && str_caseeq(name, STR("default")))) {
 		vcc_error(c, at,
 		    "'%.*s' can't be the name of %s: it means "
 		    "something in VCL",
@@ -275,6 +280,7 @@ vcc_intern(struct vcc *c, struct vcc_symbols *t, struct str key, unsigned n,
 {
 	struct vcc_symbol *s;
 
+	t->is_text = true;
 	if (t->slot_n == 0)
 		resize(c, t);
 	s = *slot_of(t, key, hash(key));
@@ -326,7 +332,7 @@ int
 vcc_find_head(struct str name)
 {
 	for (unsigned i = 0; i < vcc_head_n(); i++) {
-		if (str_eq(name, str_from_z(heads[i].name)))
+		if (str_caseeq(name, str_from_z(heads[i].name)))
 			return (int)i;
 	}
 	return -1;
@@ -342,7 +348,7 @@ int
 vcc_find_builtin_sub(struct str name)
 {
 	for (unsigned i = 0; i < VCL_SUB_MAX; i++) {
-		if (str_eq(name, str_from_z(subs[i].name)))
+		if (str_caseeq(name, str_from_z(subs[i].name)))
 			return (int)i;
 	}
 	return -1;
@@ -399,7 +405,7 @@ int
 vcc_find_verdict(struct str word)
 {
 	for (int i = 1; i < verdict_n; i++) {
-		if (str_eq(word, str_from_z(verdicts[i].word)))
+		if (str_caseeq(word, str_from_z(verdicts[i].word)))
 			return i;
 	}
 	return 0;

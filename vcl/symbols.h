@@ -41,6 +41,7 @@ struct vcc_symbol {
 	struct str name;
 	struct vcc_span at; /* source NULL: it is VCL's own */
 	bool used;
+	bool certain; /* SYMBOL_OBJECT: each vcl_init that succeeds makes it */
 	unsigned number;
 	struct vcc_record *record;
 	struct vcc_acl *acl;
@@ -54,6 +55,7 @@ struct vcc_symbol {
 };
 
 struct vcc_symbols {
+	bool is_text; /* of constants: case makes a difference, not for names */
 	struct vcc_symbol **slot; /* open addressing */
 	unsigned slot_n, n;
 	struct vcc_symbol *first, **end;

@@ -118,5 +118,6 @@ bool
 vcc_is_comparable(enum vcc_type type)
 {
 	return vcc_is_ordered(type) || type == TYPE_BOOL || type == TYPE_IP ||
-	       type == TYPE_BACKEND || type == TYPE_STEVEDORE;
+	       type == TYPE_BACKEND || type == TYPE_STEVEDORE ||
+	       type == TYPE_ACL || type == TYPE_PROBE;
 }

@@ -17,8 +17,15 @@ struct vcl_compile_options {
 	    *vcl_path; /* folders, colon-separated, for include; may be "" */
 	const char *vmod_path;
 	bool warnings_are_errors;
+	bool unused_is_error;  /* a backend, acl, probe or sub */
 	bool no_files;         /* include is an error */
+	bool no_paths;         /* include "a/b" and import from are errors */
 	unsigned max_includes; /* 0: 1000 */
+	/* Opens an included file; -1 with errno.  NULL: open() does. */
+	int (*open_file)(const char *path);
+	/* name number i of those that vcl(label) may name, NULL behind the
+	 * last; label itself NULL: any name will do */
+	const char *(*label)(unsigned i);
 };
 
 struct vcl_compile_result {

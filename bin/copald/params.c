@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "networks.h"
 #include "params.h"
 
 struct params *params;
@@ -29,6 +30,20 @@ const struct param_info param_info[] = {
 	{#name, PARAM_IS_BOOL, AT(name), 0, 1, def, NULL, "bool", flags, doc},
 #define PARAM_STRING(name, def, flags, doc) \
 	{#name, PARAM_IS_STRING, AT(name), 0, 0, 0, def, "", flags, doc},
+#include "tbl/params.h"
+#undef PARAM_DURATION
+#undef PARAM_BYTES
+#undef PARAM_UINT
+#undef PARAM_BOOL
+#undef PARAM_STRING
+};
+
+const struct params_numbers params_defaults = {
+#define PARAM_DURATION(name, min, max, def, flags, doc)   .name = def,
+#define PARAM_BYTES(name, min, max, def, flags, doc)      .name = def,
+#define PARAM_UINT(name, min, max, def, unit, flags, doc) .name = def,
+#define PARAM_BOOL(name, def, flags, doc)
+#define PARAM_STRING(name, def, flags, doc)
 #include "tbl/params.h"
 #undef PARAM_DURATION
 #undef PARAM_BYTES
@@ -228,6 +243,7 @@ parse_value(const struct param_info *p, const char *text, double *v,
 
 /* ------------------------------------------------------ value to text */
 
+
 static void
 number_text(const struct param_info *p, double v, char out[PARAM_TEXT_MAX])
 {
@@ -361,6 +377,7 @@ param_set_text(
     const struct param_info *p, const char *text, char err[PARAM_ERR_MAX])
 {
 	char bound[PARAM_TEXT_MAX];
+	struct networks networks;
 	double v = 0;
 
 	if (!strcmp(text, "default")) {
@@ -373,6 +390,9 @@ param_set_text(
 			    "Must be shorter than %d bytes", PARAM_STRING_MAX);
 			return false;
 		}
+		if ((p->flags & P_NETWORKS) &&
+		    !networks_parse(&networks, text, err, PARAM_ERR_MAX))
+			return false;
 		snprintf(
 		    (char *)params + p->offset, PARAM_STRING_MAX, "%s", text);
 		return true;
@@ -391,4 +411,133 @@ param_set_text(
 	}
 	store_value(p, v);
 	return true;
+}
+
+/* --- features: several parameters as one, as varnishd has them ------------- */
+
+struct feature {
+	const char *name;
+	const char *param; /* NULL: it has no meaning here */
+};
+
+static const struct feature vcc_feature[] = {
+	{"err_unref", "vcc_err_unref"},
+	{"unsafe_path", "vcc_unsafe_path"},
+	{"allow_inline_c", NULL},
+	{NULL, NULL},
+};
+
+static const struct feature feature[] = {
+	{"esi_disable_xml_check", "esi_disable_xml_check"},
+	{"esi_ignore_https", "esi_ignore_https"},
+	{"esi_ignore_other_elements", "esi_ignore_other_elements"},
+	{"esi_include_onerror", "esi_include_onerror"},
+	{"esi_remove_bom", "esi_remove_bom"},
+	{"busy_stats_rate", NULL},
+	{"http2", NULL},
+	{"http_date_postel", NULL},
+	{"https_scheme", NULL},
+	{"no_coredump", NULL},
+	{"short_panic", NULL},
+	{"trace", NULL},
+	{"validate_headers", NULL},
+	{"vcl_req_reset", NULL},
+	{"wait_silo", NULL},
+	{NULL, NULL},
+};
+
+static const struct feature *
+features_of(const char *set)
+{
+	if (!strcmp(set, "vcc_feature"))
+		return vcc_feature;
+	return !strcmp(set, "feature") ? feature : NULL;
+}
+
+bool
+param_is_features(const char *set)
+{
+	return features_of(set) != NULL;
+}
+
+const struct param_info *
+param_of_feature(const char *set, unsigned i)
+{
+	for (const struct feature *f = features_of(set); f->name != NULL; f++)
+		if (f->param != NULL && i-- == 0)
+			return param_find(f->param);
+	return NULL;
+}
+
+static bool
+feature_refused(const char *set, const char *what, char err[PARAM_ERR_MAX])
+{
+	int n = snprintf(err, PARAM_ERR_MAX, "%s; they are", what);
+
+	for (const struct feature *f = features_of(set); f->name != NULL; f++)
+		if (n < PARAM_ERR_MAX)
+			n += snprintf(err + n, (size_t)(PARAM_ERR_MAX - n),
+			    "%s %s", f == features_of(set) ? "" : ",",
+			    f->name);
+	return false;
+}
+
+/* The feature that text begins with, of len bytes. */
+static const struct feature *
+feature_find(const char *set, const char *text, size_t len)
+{
+	const struct feature *f = features_of(set);
+
+	while (f->name != NULL &&
+	    (strlen(f->name) != len || strncmp(f->name, text, len) != 0))
+		f++;
+	return f->name != NULL ? f : NULL;
+}
+
+/* All of them are looked at before the first is set. */
+static bool
+each_feature(const char *set, const char *text, bool store,
+    char err[PARAM_ERR_MAX])
+{
+	size_t len;
+
+	for (; *text != '\0'; text += len + (text[len] == ',')) {
+		const struct feature *f;
+		char what[80];
+
+		len = strcspn(text, ",");
+		if (len == 0)
+			continue;
+		if (*text != '+' && *text != '-')
+			return feature_refused(set, "+feature or -feature is "
+			    "wanted, or several with commas", err);
+		f = feature_find(set, text + 1, len - 1);
+		if (f == NULL) {
+			snprintf(what, sizeof(what), "there is no feature "
+			    "\"%.*s\"", (int)len - 1, text + 1);
+			return feature_refused(set, what, err);
+		}
+		if (store && f->param != NULL)
+			store_value(param_find(f->param), *text == '+');
+	}
+	return true;
+}
+
+bool
+param_set_features(const char *set, const char *text, char err[PARAM_ERR_MAX])
+{
+	const struct param_info *p;
+	bool none = !strcmp(text, "none");
+
+	if (none || !strcmp(text, "default")) {
+		for (unsigned i = 0; (p = param_of_feature(set, i)) != NULL;
+		     i++) {
+			param_reset(p);
+			if (none)
+				store_value(p, false);
+		}
+		return true;
+	}
+	return each_feature(set, text, false, err) &&
+	    each_feature(set, text, true, err);
 }

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PARAM_STRING_MAX = 256 };
+/* a few dozen networks */
+enum { PARAM_STRING_MAX = 1024 };
 
 struct params {
 #define PARAM_DURATION(name, min, max, def, flags, doc)   double name;
@@ -31,6 +32,23 @@ struct params {
 
 extern struct params *params; /* never NULL once params_init() ran */
 
+/* Has a number its default? */
+extern const struct params_numbers {
+#define PARAM_DURATION(name, min, max, def, flags, doc)   double name;
+#define PARAM_BYTES(name, min, max, def, flags, doc)      double name;
+#define PARAM_UINT(name, min, max, def, unit, flags, doc) double name;
+#define PARAM_BOOL(name, def, flags, doc)
+#define PARAM_STRING(name, def, flags, doc)
+#include "tbl/params.h"
+#undef PARAM_DURATION
+#undef PARAM_BYTES
+#undef PARAM_UINT
+#undef PARAM_BOOL
+#undef PARAM_STRING
+} params_defaults;
+#define param_is_untouched(name) \
+	((double)params->name == params_defaults.name)
+
 /* --- for the manager ------------------------------------------------- */
 
 enum param_kind {
@@ -46,6 +64,7 @@ enum {
 	P_DELAYED = 2,
 	P_RELOAD = 4,
 	P_EXPERT = 8,
+	P_NETWORKS = 16,
 };
 
 struct param_info {
@@ -64,7 +83,7 @@ extern const struct param_info param_info[];
 extern const unsigned param_n;
 
 /* Room for any value as text, and for what can be wrong with one. */
-enum { PARAM_TEXT_MAX = PARAM_STRING_MAX, PARAM_ERR_MAX = 512 };
+enum { PARAM_TEXT_MAX = PARAM_STRING_MAX, PARAM_ERR_MAX = 1280 };
 
 /* Maps the memory and sets every parameter to its default; 0, or -1: errno. */
 int params_init(void);
@@ -79,6 +98,16 @@ const char *param_compat_reason(const char *name);
  */
 bool param_set_text(
     const struct param_info *, const char *text, char err[PARAM_ERR_MAX]);
+/*
+ * varnishd's parameters that are several in one, vcc_feature and feature:
+ * "+err_unref,-unsafe_path" switches vcc_err_unref on and vcc_unsafe_path
+ * off; others stay as they are.  false as above.
+ */
+bool param_is_features(const char *set);
+bool param_set_features(
+    const char *set, const char *text, char err[PARAM_ERR_MAX]);
+/* The i-th of these; NULL: there are no more. */
+const struct param_info *param_of_feature(const char *set, unsigned i);
 void param_reset(const struct param_info *);
 bool param_is_default(const struct param_info *);
 /* "5.000", "96k", "on" */

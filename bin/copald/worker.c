@@ -10,16 +10,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "ban.h"
 #include "core.h"
+#include "encodings.h"
 #include "counters.h"
+#include "memory.h"
 #include "panic.h"
+#include "forwarded.h"
 #include "params.h"
 #include "ctx.h"
 #include "program.h"
 #include "stevedore.h"
 #include "stream.h"
 #include "request.h"
+#include "resolver.h"
 #include "worker_cli.h"
 
 static const struct worker_config *cfg;
@@ -91,15 +96,25 @@ store_gauges(void)
 		sum.put_bytes += st.put_bytes;
 		sum.dropped += st.dropped;
 		sum.evicted += st.evicted;
+		sum.rescued += st.rescued;
 		sum.corrupt += st.corrupt;
 		sum.commits += st.commits;
+		sum.packed += st.packed;
+		sum.packed_in += st.packed_in;
+		sum.packed_out += st.packed_out;
+		sum.dicts += st.dicts;
 	}
 	counters_shared->v[CNT_store_puts] = (int64_t)sum.puts;
 	counters_shared->v[CNT_store_put_bytes] = (int64_t)sum.put_bytes;
 	counters_shared->v[CNT_store_dropped] = (int64_t)sum.dropped;
 	counters_shared->v[CNT_store_evicted] = (int64_t)sum.evicted;
+	counters_shared->v[CNT_store_rescued] = (int64_t)sum.rescued;
 	counters_shared->v[CNT_store_corrupt] = (int64_t)sum.corrupt;
 	counters_shared->v[CNT_store_commits] = (int64_t)sum.commits;
+	counters_shared->v[CNT_store_packed] = (int64_t)sum.packed;
+	counters_shared->v[CNT_store_packed_in] = (int64_t)sum.packed_in;
+	counters_shared->v[CNT_store_packed_out] = (int64_t)sum.packed_out;
+	counters_shared->v[CNT_store_dicts] = (int64_t)sum.dicts;
 }
 
 static void
@@ -118,7 +133,9 @@ second(void)
 	program_list(count_program, &programs);
 	counters_shared->v[CNT_n_vcl] = programs;
 	counters_shared->v[CNT_uptime] = (int64_t)(clock_wall() - started_at);
+	counters_shared->v[CNT_memory_used] = (int64_t)memory_used();
 	store_gauges();
+	backends_write_stats(cfg->workdir);
 }
 
 static void
@@ -131,8 +148,12 @@ on_sigterm(int sig)
 static void __attribute__((noreturn))
 stop(struct cli_answer *out)
 {
+	/* it wakes fibers, and its answers go to a core's log */
+	resolver_stop();
 	cores_stop(NSEC_S(params->shutdown_timeout));
+	encodings_stop();
 	program_shutdown();
+	bans_free();
 	stevedores_close();
 	if (out != NULL)
 		cli_send_answer(cfg->cli_fd, out, 1000);
@@ -223,9 +244,14 @@ worker_main(const struct worker_config *config)
 		exit(1);
 	}
 	vcl_set_identity(cfg->identity);
+	forwarded_init();
 	if (cores_start(cfg->cores, cfg->workdir, cfg->counters, request_serve,
-	    core_started) != 0) {
+	    core_started, backends_close_idle) != 0) {
 		fprintf(stderr, "copald: cores: %s\n", strerror(errno));
+		exit(1);
+	}
+	if (encodings_start(cfg->cores) != 0) {
+		fprintf(stderr, "copald: threads: %s\n", strerror(errno));
 		exit(1);
 	}
 	open_stores();

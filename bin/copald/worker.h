@@ -32,11 +32,19 @@
 
 #include "sock.h"
 
-enum { LISTEN_MAX = 64, STORE_SPEC_MAX = 16 };
+enum { LISTEN_MAX = 64, STORE_SPEC_MAX = 16, PROXY_FROM_MAX = 32 };
+
+struct network {
+	struct addr addr;
+	unsigned bits;
+};
 
 struct listener { /* one -a */
 	char name[64];      /* "a0" ... or given */
 	struct addr addr;   /* as bound: a port 0 was replaced */
+	bool proxy;         /* connections begin with a PROXY header */
+	unsigned from_n;    /* those from here do, others not; 0: all do */
+	struct network from[PROXY_FROM_MAX];
 	unsigned fd_n;      /* = cores with SO_REUSEPORT; 1 for unix */
 	int *fd;
 };

@@ -9,8 +9,11 @@
 #include "backend.h"
 #include "ban.h"
 #include "core.h"
+#include "explain.h"
 #include "program.h"
 #include "stevedore.h"
+#include "store.h"
+#include "tags.h"
 #include "worker_cli.h"
 
 /* A FILE that writes into an answer. */
@@ -80,6 +83,13 @@ find_program(const char *name, struct cli_answer *out)
 	return p;
 }
 
+/* The manager says "warm" or "cold". */
+static bool
+is_warm(const char *word)
+{
+	return !strcmp(word, "warm");
+}
+
 static enum worker_next
 cmd_vcl_load(const struct cli_words *w, struct cli_answer *out)
 {
@@ -87,10 +97,14 @@ cmd_vcl_load(const struct cli_words *w, struct cli_answer *out)
 	struct program *p;
 
 	p = program_load(w->word[1], w->word[2], err, sizeof err);
-	if (p == NULL)
+	if (p == NULL) {
 		cli_fail(out, CLI_CANT, "%s", err);
-	else if (!program_set_temper(p, w->word[3], err, sizeof err))
-		cli_fail(out, CLI_PARAM, "%s", err);
+	} else if (is_warm(w->word[3]) &&
+	    !program_set_warm(p, true, err, sizeof err)) {
+		cli_fail(out, CLI_CANT, "%s", err);
+		program_discard(p, err, sizeof err);
+		program_reap();
+	}
 	return WORKER_GOES_ON;
 }
 
@@ -107,12 +121,25 @@ cmd_vcl_use(const struct cli_words *w, struct cli_answer *out)
 static enum worker_next
 cmd_vcl_discard(const struct cli_words *w, struct cli_answer *out)
 {
-	struct program *p = find_program(w->word[1], out);
+	struct program_label *l = program_label_find(w->word[1]);
+	struct program *p = l == NULL ? find_program(w->word[1], out) : NULL;
 	char err[256];
 
-	if (p != NULL && !program_discard(p, err, sizeof err))
+	if ((l != NULL && !program_label_discard(l, err, sizeof err)) ||
+	    (p != NULL && !program_discard(p, err, sizeof err)))
 		cli_fail(out, CLI_CANT, "%s", err);
 	program_reap();
+	return WORKER_GOES_ON;
+}
+
+static enum worker_next
+cmd_vcl_label(const struct cli_words *w, struct cli_answer *out)
+{
+	struct program *p = find_program(w->word[2], out);
+	char err[256];
+
+	if (p != NULL && !program_label_set(w->word[1], p, err, sizeof err))
+		cli_fail(out, CLI_CANT, "%s", err);
 	return WORKER_GOES_ON;
 }
 
@@ -122,8 +149,9 @@ cmd_vcl_state(const struct cli_words *w, struct cli_answer *out)
 	struct program *p = find_program(w->word[1], out);
 	char err[256];
 
-	if (p != NULL && !program_set_temper(p, w->word[2], err, sizeof err))
-		cli_fail(out, CLI_PARAM, "%s", err);
+	if (p != NULL && !program_set_warm(p, is_warm(w->word[2]), err,
+	    sizeof err))
+		cli_fail(out, CLI_CANT, "%s", err);
 	return WORKER_GOES_ON;
 }
 
@@ -136,8 +164,14 @@ print_refs(void *priv, const struct program_info *i)
 		[PROGRAM_DISCARDED] = "discarded",
 	};
 
-	cli_out(priv, "%s %llu %s\n", i->name, (unsigned long long)i->refs,
-	    names[i->state]);
+	static const char *const temps[] = {
+		[PROGRAM_COLD] = "cold",
+		[PROGRAM_WARM] = "warm",
+		[PROGRAM_BUSY] = "busy",
+	};
+
+	cli_out(priv, "%s %llu %s %s\n", i->name,
+	    (unsigned long long)i->refs, names[i->state], temps[i->temp]);
 }
 
 static enum worker_next
@@ -149,25 +183,52 @@ cmd_vcl_refs(const struct cli_words *w, struct cli_answer *out)
 	return WORKER_GOES_ON;
 }
 
+static enum worker_next
+cmd_why(const struct cli_words *w, struct cli_answer *out)
+{
+	bool json = takes_json(w);
+	unsigned first = json ? 2 : 1;
+	struct explanation e;
+
+	if (w->n <= first) {
+		cli_fail(out, CLI_TOO_FEW, "Too few parameters");
+		return WORKER_GOES_ON;
+	}
+	if (explain(w->word[first], w->word + first + 1, w->n - first - 1,
+	    json, &e) != 0) {
+		cli_fail(out, CLI_PARAM, "%s", e.err);
+		return WORKER_GOES_ON;
+	}
+	if (json) {
+		cli_json_begin(out, w->n, w->word);
+		cli_out(out, ",\n");
+	}
+	cli_out_str(out, str_from_z(e.text));
+	if (json)
+		cli_json_end(out);
+	free(e.text);
+	return WORKER_GOES_ON;
+}
+
 /* --- invalidation ----------------------------------------------------------- */
 
 /* The words back to an expression: an argument with blanks gets quotes. */
 static char *
-ban_text(const struct cli_words *w)
+ban_text(char *const *word, unsigned n)
 {
 	size_t len = 1;
 	char *text, *p;
 
-	for (unsigned i = 1; i < w->n; i++)
-		len += 2 * strlen(w->word[i]) + 3;
+	for (unsigned i = 0; i < n; i++)
+		len += 2 * strlen(word[i]) + 3;
 	p = text = malloc(len);
 	if (text == NULL)
 		return NULL;
-	for (unsigned i = 1; i < w->n; i++) {
-		const char *s = w->word[i];
+	for (unsigned i = 0; i < n; i++) {
+		const char *s = word[i];
 		bool quote = *s == '\0' || strpbrk(s, " \t\"") != NULL;
 
-		if (i > 1)
+		if (i > 0)
 			*p++ = ' ';
 		if (quote)
 			*p++ = '"';
@@ -183,15 +244,162 @@ ban_text(const struct cli_words *w)
 	return text;
 }
 
+/* What a command that invalidates answers, as JSON. */
+static void
+tell_invalidated(const struct cli_words *w, struct cli_answer *out, bool dry,
+    const struct purged *done)
+{
+	cli_json_begin(out, w->n, w->word);
+	cli_out(out, ",\n  {\"dry\": %s, \"objects\": %u, "
+	    "\"position\": %llu}\n", dry ? "true" : "false",
+	    done->objects, (unsigned long long)done->seq);
+	cli_json_end(out);
+}
+
 static enum worker_next
 cmd_ban(const struct cli_words *w, struct cli_answer *out)
 {
-	char *text = ban_text(w);
-	char err[BAN_ERR_LEN] = "Out of memory";
+	char err[BAN_ERR_LEN] = "";
+	bool json = false, dry = false;
+	struct purged done = {0};
+	unsigned i = 1;
+	char *text;
 
-	if (text == NULL || ban_add(text, err) != 0)
-		cli_fail(out, CLI_PARAM, "%s", err);
+	for (; i < w->n && w->word[i][0] == '-'; i++) {
+		json |= !strcmp(w->word[i], "-j");
+		dry |= !strcmp(w->word[i], "-n");
+		if (strcmp(w->word[i], "-j") != 0 &&
+		    strcmp(w->word[i], "-n") != 0)
+			break; /* no field either: that will be said */
+	}
+	text = ban_text(w->word + i, w->n - i);
+	if (text == NULL)
+		snprintf(err, sizeof err, "Out of memory");
+	else if (dry)
+		done.objects = ban_count_hits(text, err);
+	else if (ban_add(str_from_z(text), &done.seq, err) == 0)
+		err[0] = '\0';
+	if (err[0] == '\0' && !dry)
+		inval_audit(NULL, "ban", str_from_z(text), &done);
 	free(text);
+	if (err[0] != '\0')
+		cli_fail(out, CLI_PARAM, "%s", err);
+	else if (json)
+		tell_invalidated(w, out, dry, &done);
+	else if (dry)
+		cli_out(out, "At most %u objects in memory would be banned",
+		    done.objects);
+	return WORKER_GOES_ON;
+}
+
+/* What purge was told. */
+struct purge_words {
+	bool json, dry, soft, tags;
+	char *const *word; /* the URL and headers, or tags */
+	unsigned n;
+};
+
+static bool
+purge_words(const struct cli_words *w, struct purge_words *p,
+    struct cli_answer *out)
+{
+	unsigned i = 1;
+
+	*p = (struct purge_words){0};
+	for (; i < w->n && w->word[i][0] == '-'; i++) {
+		if (!strcmp(w->word[i], "-j"))
+			p->json = true;
+		else if (!strcmp(w->word[i], "-n"))
+			p->dry = true;
+		else if (!strcmp(w->word[i], "-soft"))
+			p->soft = true;
+		else if (!strcmp(w->word[i], "-tag"))
+			p->tags = true;
+		else {
+			cli_fail(out, CLI_PARAM, "Invalid argument: %s",
+			    w->word[i]);
+			return false;
+		}
+	}
+	p->word = w->word + i;
+	p->n = w->n - i;
+	if (p->n == 0)
+		cli_fail(out, CLI_TOO_FEW, "Too few parameters");
+	return p->n > 0;
+}
+
+/* Each word is a list of tags. */
+static bool
+purge_tags(const struct purge_words *p, struct purged *done,
+    char err[BAN_ERR_LEN])
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		struct str list = str_from_z(p->word[i]), tag;
+		struct purged one = {0};
+
+		if (!p->dry && tags_purge_list(list, p->soft, &one, err) != 0)
+			return false;
+		while (p->dry && tags_next(&list, &tag))
+			one.objects += tags_objects(tag_hash(tag));
+		done->objects += one.objects;
+		if (one.seq != 0)
+			done->seq = one.seq;
+		if (!p->dry)
+			inval_audit(NULL, p->soft ? "softtags" : "tags",
+			    str_from_z(p->word[i]), &one);
+	}
+	return true;
+}
+
+static bool
+purge_url(const struct purge_words *p, struct purged *done,
+    struct explanation *e, char err[BAN_ERR_LEN])
+{
+	/* ttl only: grace and keep go on */
+	static const struct inval_limits soft = {0, -1, -1};
+
+	if (explain(p->word[0], p->word + 1, p->n - 1, false, e) != 0) {
+		snprintf(err, BAN_ERR_LEN, "%s", e->err);
+		return false;
+	}
+	if (!e->has_key) {
+		snprintf(err, BAN_ERR_LEN, "VCL makes no key for this URL");
+		return false;
+	}
+	done->objects = e->objects;
+	if (p->dry)
+		return true;
+	if (purge_key(e->hash, p->soft ? &soft : NULL, done, err) != 0)
+		return false;
+	inval_audit(NULL, p->soft ? "softpurge" : "purge",
+	    str_from_z(p->word[0]), done);
+	return true;
+}
+
+static enum worker_next
+cmd_purge(const struct cli_words *w, struct cli_answer *out)
+{
+	struct explanation e = {.text = NULL};
+	struct purged done = {0};
+	struct purge_words p;
+	char err[BAN_ERR_LEN] = "";
+	bool ok;
+
+	if (!purge_words(w, &p, out))
+		return WORKER_GOES_ON;
+	ok = p.tags ? purge_tags(&p, &done, err) :
+	    purge_url(&p, &done, &e, err);
+	if (!ok) {
+		cli_fail(out, CLI_CANT, "%s", err);
+	} else if (p.json) {
+		tell_invalidated(w, out, p.dry, &done);
+	} else {
+		cli_out(out, "%u objects%s", done.objects, p.dry ?
+		    " would be purged" : p.soft ? " are stale" : " purged");
+		if (p.dry && e.text != NULL)
+			cli_out(out, "\n%s", e.text);
+	}
+	free(e.text);
 	return WORKER_GOES_ON;
 }
 
@@ -225,16 +433,18 @@ cmd_backend_list(const struct cli_words *w, struct cli_answer *out)
 	struct printed p;
 
 	for (unsigned i = 1; i < w->n; i++) {
-		if (!strcmp(w->word[i], "-j"))
-			json = true;
-		else if (!strcmp(w->word[i], "-p"))
-			detail = true;
-		else if (w->word[i][0] == '-' || pattern != NULL) {
-			cli_fail(out, CLI_PARAM, "Invalid argument: %s",
-			    w->word[i]);
+		const char *word = w->word[i];
+		size_t n = strlen(word);
+
+		/* "-pj" is both */
+		if (n > 1 && word[0] == '-' && strspn(word + 1, "jp") == n - 1) {
+			json |= strchr(word, 'j') != NULL;
+			detail |= strchr(word, 'p') != NULL;
+		} else if (word[0] == '-' || pattern != NULL) {
+			cli_fail(out, CLI_PARAM, "Invalid argument: %s", word);
 			return WORKER_GOES_ON;
 		} else
-			pattern = w->word[i];
+			pattern = word;
 	}
 	if (!print_begin(&p, out))
 		return WORKER_GOES_ON;
@@ -285,6 +495,63 @@ cmd_storage_list(const struct cli_words *w, struct cli_answer *out)
 	return WORKER_GOES_ON;
 }
 
+/* By its name as in -s, or as in VCL; NULL: said so. */
+static struct stevedore *
+find_store(const char *name, struct cli_answer *out)
+{
+	static const char prefix[] = "storage.";
+	struct stevedore *stv = stevedore_by_name(str_from_z(name));
+
+	if (stv == NULL && !strncmp(name, prefix, sizeof prefix - 1))
+		stv = stevedore_by_name(
+		    str_from_z(name + sizeof prefix - 1));
+	if (stv == NULL)
+		cli_fail(out, CLI_PARAM, "No storage named %s", name);
+	return stv;
+}
+
+static enum worker_next
+cmd_storage_drop(const struct cli_words *w, struct cli_answer *out)
+{
+	struct stevedore *stv = find_store(w->word[1], out);
+	char err[STORE_ERR_LEN];
+	uint64_t objects;
+
+	if (stv == NULL)
+		return WORKER_GOES_ON;
+	if (stevedore_empty(stv, &objects, err) != 0)
+		cli_fail(out, CLI_CANT, "Store %s: %s", stv->name, err);
+	else
+		cli_out(out, "%llu objects dropped",
+		    (unsigned long long)objects);
+	return WORKER_GOES_ON;
+}
+
+static enum worker_next
+cmd_storage_verify(const struct cli_words *w, struct cli_answer *out)
+{
+	struct stevedore *stv = find_store(w->word[1], out);
+
+	if (stv == NULL)
+		return WORKER_GOES_ON;
+	if (stv->store == NULL)
+		cli_fail(out, CLI_PARAM, "Store %s has nothing on disk",
+		    stv->name);
+	else if (!store_verify_start(stv->store))
+		cli_fail(out, CLI_CANT, "Store %s is being verified already, "
+		    "or there is no thread for it", stv->name);
+	return WORKER_GOES_ON;
+}
+
+static enum worker_next
+cmd_debug_store_fault(const struct cli_words *w, struct cli_answer *out)
+{
+	if (!store_fault(w->word[1], w->word[2]))
+		cli_fail(out, CLI_PARAM, "No operation %s or no error %s",
+		    w->word[1], w->word[2]);
+	return WORKER_GOES_ON;
+}
+
 static enum worker_next
 cmd_debug_xid(const struct cli_words *w, struct cli_answer *out)
 {
@@ -306,13 +573,19 @@ static const struct {
 	{"vcl.load", 3, cmd_vcl_load},
 	{"vcl.use", 1, cmd_vcl_use},
 	{"vcl.discard", 1, cmd_vcl_discard},
+	{"vcl.label", 2, cmd_vcl_label},
 	{"vcl.state", 2, cmd_vcl_state},
 	{"vcl.refs", 0, cmd_vcl_refs},
+	{"why", 1, cmd_why},
 	{"ban", 3, cmd_ban},
 	{"ban.list", 0, cmd_ban_list},
+	{"purge", 1, cmd_purge},
 	{"backend.list", 0, cmd_backend_list},
 	{"backend.set_health", 2, cmd_backend_set_health},
+	{"storage.drop", 1, cmd_storage_drop},
 	{"storage.list", 0, cmd_storage_list},
+	{"storage.verify", 1, cmd_storage_verify},
+	{"debug.store_fault", 2, cmd_debug_store_fault},
 	{"debug.xid", 0, cmd_debug_xid},
 };
 

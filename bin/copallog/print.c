@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "access.h"
+#include "json.h"
 
 /* ---- filter ---- */
 
@@ -134,36 +135,9 @@ filter_shows(const struct filter *f, const struct log_record *r)
 
 /* ---- text ---- */
 
-/* Length of the valid UTF-8 sequence at p; 0: none (RFC 3629). */
-static unsigned
-utf8_len(const unsigned char *p, size_t room)
-{
-	unsigned n;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (n > room)
-		return 0;
-	for (unsigned i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* May a terminal see it?  Not C0 and C1 controls, nor what is not UTF-8. */
 static bool
-is_harmless(const unsigned char *p, unsigned n)
+is_harmless(const unsigned char *p, size_t n)
 {
 	if (n == 1)
 		return (*p >= 0x20 && *p != 0x7f) || *p == '\t';
@@ -178,7 +152,7 @@ put_safe(FILE *to, struct str s)
 	/* What is harmless goes out in one piece. */
 	while (i < s.len) {
 		const unsigned char *p = (const unsigned char *)s.p + i;
-		unsigned n = utf8_len(p, s.len - i);
+		size_t n = str_utf8_len(str_of(s.p + i, s.len - i));
 
 		if (is_harmless(p, n)) {
 			i += n;
@@ -268,27 +242,14 @@ print_raw(FILE *to, const struct log_batch *b, const struct log_record *r)
 static void
 put_string(FILE *to, struct str s)
 {
-	size_t from = 0, i = 0;
+	char buf[JSON_CHAR_MAX + 1];
 
 	putc('"', to);
-	while (i < s.len) {
-		const unsigned char *p = (const unsigned char *)s.p + i;
-		unsigned n = utf8_len(p, s.len - i);
+	while (s.len != 0) {
+		struct str c = json_next(&s, buf);
 
-		if (n > 1 || (n == 1 && *p >= 0x20 && *p != 0x7f &&
-				 *p != '"' && *p != '\\')) {
-			i += n;
-			continue;
-		}
-		fwrite(s.p + from, 1, i - from, to);
-		if (*p == '"' || *p == '\\')
-			fprintf(to, "\\%c", *p);
-		else
-			fprintf(to, "\\u%04x", *p);
-		from = ++i;
+		fwrite(c.p, 1, c.len, to);
 	}
-	if (i != from)
-		fwrite(s.p + from, 1, i - from, to);
 	putc('"', to);
 }
 

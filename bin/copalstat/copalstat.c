@@ -16,6 +16,7 @@
 
 #include "config.h"
 
+#include "backend_stats.h"
 #include "live.h"
 #include "workdir.h"
 
@@ -106,8 +107,62 @@ print_json_string(const char *s)
 	putchar('"');
 }
 
+/* VBE.boot.default.req */
 static void
-print_json(const struct counters_map *m, const bool *shown)
+full_name(char *out, size_t size, const char *backend, unsigned counter)
+{
+	snprintf(out, size, "VBE.%s.%s", backend,
+	    backend_counter_info[counter].name);
+}
+
+/* What one backend has of each counter that is shown goes to fn. */
+static void
+each_of_backends(const struct backend_stats *s, const struct globs *g,
+    void (*fn)(const char *name, const struct backend_counter_info *,
+	int64_t v, void *priv), void *priv)
+{
+	char name[BACKEND_STAT_NAME_MAX + 64];
+
+	for (unsigned i = 0; i < s->n; i++)
+		for (unsigned j = 0; j < BACKEND_CNT_MAX; j++) {
+			full_name(name, sizeof name, s->at[i].name, j);
+			if (is_shown(g, name))
+				fn(name, &backend_counter_info[j],
+				    s->at[i].v[j], priv);
+		}
+}
+
+static void
+print_backend_line(const char *name, const struct backend_counter_info *c,
+    int64_t v, void *priv)
+{
+	int64_t uptime = *(const int64_t *)priv;
+
+	printf("%-24s %14" PRId64 " ", name, v);
+	if (c->kind == 'c' && uptime > 0)
+		printf("%12.2f", (double)v / (double)uptime);
+	else
+		printf("%12s", ".  ");
+	printf(" %s\n", c->help);
+}
+
+static void
+print_backend_json(const char *name, const struct backend_counter_info *c,
+    int64_t v, void *priv)
+{
+	const char **comma = priv;
+
+	printf("%s\n    ", *comma);
+	print_json_string(name);
+	printf(": {\"description\": ");
+	print_json_string(c->help);
+	printf(", \"flag\": \"%c\", \"value\": %" PRId64 "}", c->kind, v);
+	*comma = ",";
+}
+
+static void
+print_json(const struct counters_map *m, const bool *shown,
+    const struct backend_stats *backends, const struct globs *globs)
 {
 	char text[32];
 	time_t now = time(NULL);
@@ -130,6 +185,7 @@ print_json(const struct counters_map *m, const bool *shown)
 		    counters_sum(m, i));
 		comma = ",";
 	}
+	each_of_backends(backends, globs, print_backend_json, &comma);
 	printf("\n  }\n}\n");
 }
 
@@ -202,6 +258,7 @@ main(int argc, char **argv)
 	};
 	enum { LIVE, ONCE, JSON, LIST } mode = LIVE;
 	struct globs globs = {0};
+	struct backend_stats backends;
 	struct counters_map *m;
 	const char *n_arg = NULL;
 	bool shown[CNT_MAX];
@@ -245,7 +302,11 @@ main(int argc, char **argv)
 		die("Unexpected argument \"%s\"", argv[optind]);
 	if (workdir_path(n_arg, dir, sizeof dir) != 0)
 		die("-n %s: %s", n_arg, strerror(errno));
-	bool any = false;
+	bool any = mode != LIVE && mode != LIST && is_shown(&globs, "VBE.");
+	for (unsigned i = 0; i < globs.n && !any; i++)
+		any = mode != LIVE && mode != LIST &&
+		    !globs.glob[i].exclude &&
+		    !strncmp(globs.glob[i].pattern, "VBE.", 4);
 	for (unsigned i = 0; i < CNT_MAX; i++) {
 		shown[i] = is_shown(&globs, counter_info[i].name);
 		any = any || shown[i];
@@ -257,6 +318,8 @@ main(int argc, char **argv)
 		return 0;
 	}
 	m = attach(dir, wait);
+	if (!backend_stats_read(&backends, dir))
+		backends.n = 0;
 	switch (mode) {
 	case LIVE:
 		if (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
@@ -267,14 +330,18 @@ main(int argc, char **argv)
 		break;
 	case ONCE:
 		print_once(m, shown);
+		int64_t uptime = counters_sum(m, CNT_uptime);
+		each_of_backends(&backends, &globs, print_backend_line,
+		    &uptime);
 		break;
 	case JSON:
-		print_json(m, shown);
+		print_json(m, shown, &backends, &globs);
 		break;
 	case LIST:
 		break;
 	}
 	counters_close(&m);
+	backend_stats_free(&backends);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		die("Cannot write: %s", strerror(errno));
 	return 0;

@@ -3,6 +3,7 @@
  * VCL_VERDICT(id, word, arguments): arguments as the compiler parses them
  */
 VCL_VERDICT(ABANDON, "abandon", NO_ARGS)
+VCL_VERDICT(BERESP, "beresp", NO_ARGS)
 VCL_VERDICT(DELIVER, "deliver", NO_ARGS)
 VCL_VERDICT(ERROR, "error", OPTIONAL_STATUS_REASON)
 VCL_VERDICT(FAIL, "fail", OPTIONAL_STRING)

@@ -113,7 +113,8 @@ run_freshness(void)
 {
 	struct freshness f;
 
-	freshness_of(&f, &h, 784111777, 120);
+	freshness_of(&f, &h, 784111777,
+	    &(struct freshness_rules){.default_ttl = 120});
 	sink += f.ttl;
 }
 

@@ -3,11 +3,14 @@
  * durable and under eviction, and lookups a second, on a real folder.
  *
  *      store_bench [folder [size in MB [seconds]]]
+ *      store_bench cold [objects]    memory of objects that are on disk alone,
+ *                                    and the first lookup of a new process
  */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -157,18 +160,133 @@ bench_filter(void)
 	    (unsigned long long)n);
 }
 
+/* --- objects on disk alone ----------------------------------------------- */
+
+/* Bytes of memory of our own, not of files */
+static uint64_t
+anon_bytes(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	unsigned long long kb = 0;
+	char line[256];
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "RssAnon: %llu kB", &kb) == 1)
+			break;
+	if (f != NULL)
+		fclose(f);
+	return kb << 10;
+}
+
+static bool
+has(uint64_t no)
+{
+	uint8_t hash[STORE_HASH_LEN];
+	struct store_object *o;
+	bool found;
+
+	hash_of(no, hash);
+	found = store_lookup(st, hash, NULL, NULL, &o) == 1;
+	store_object_free(&o);
+	return found;
+}
+
+/* What the kernel has of the files in memory goes, where it may. */
+static void
+drop_cache(void)
+{
+	FILE *f;
+
+	sync();
+	f = fopen("/proc/sys/vm/drop_caches", "w");
+	if (f == NULL || fputs("3", f) < 0)
+		printf("(the page cache is warm: not root)\n");
+	if (f != NULL)
+		fclose(f);
+}
+
+/* In a process of its own, as a start is. */
+static int
+open_cold(const struct store_config *cfg, uint64_t n)
+{
+	char err[STORE_ERR_LEN];
+	uint64_t before = anon_bytes(), wrong = 0;
+	double start = now(), opened, hit;
+	uint8_t none[STORE_HASH_LEN];
+
+	st = store_open(cfg, err);
+	if (st == NULL)
+		return 1;
+	opened = now();
+	wrong += !has(n / 2);
+	hit = now();
+	/* Until the filter says no, it is being filled. */
+	hash_of(1ULL << 50, none);
+	while (store_may_have(st, none))
+		usleep(1000);
+	printf("open: %.1f ms, first lookup %.1f ms later, filter complete "
+	       "after %.2f s\n",
+	    (opened - start) * 1e3, (hit - opened) * 1e3, now() - start);
+	printf("memory of a cold object: %.1f bytes of %llu objects, "
+	       "%llu not found\n",
+	    (double)(anon_bytes() - before) / (double)n,
+	    (unsigned long long)n, (unsigned long long)wrong);
+	store_close(&st);
+	return wrong != 0;
+}
+
+static int
+bench_cold(uint64_t n)
+{
+	char err[STORE_ERR_LEN], dir[] = "/tmp/store-bench-XXXXXX", cmd[64];
+	struct store_config cfg = {.name = "bench", .dir = mkdtemp(dir),
+	    .size = 8ULL << 30, .on_message = on_message};
+	int status = 1;
+	pid_t pid;
+
+	body = calloc(1, STORE_PIECE_MAX);
+	pid = fork();
+	if (pid == 0) {
+		st = store_open(&cfg, err);
+		for (uint64_t i = 0; st != NULL && i < n;)
+			if (put(i, 1024))
+				i++;
+			else
+				usleep(500);
+		store_close(&st);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	drop_cache();
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		status = open_cold(&cfg, n);
+		fflush(stdout);
+		_exit(status);
+	}
+	waitpid(pid, &status, 0);
+	snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
+	return system(cmd) != 0 || status != 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	char err[STORE_ERR_LEN], tmp[] = "/tmp/store-bench-XXXXXX";
 	struct store_config cfg = {
 	    .name = "bench",
-	    .dir = argc > 1 ? argv[1] : mkdtemp(tmp),
+	    .dir = argc > 1 ? argv[1] : tmp,
 	    .size = (argc > 2 ? strtoull(argv[2], NULL, 10) : 4096) << 20,
 	    .on_message = on_message,
 	};
 	uint64_t no = (uint64_t)time(NULL) << 32, from;
 
+	if (argc > 1 && !strcmp(argv[1], "cold"))
+		return bench_cold(argc > 2 ? strtoull(argv[2], NULL, 10) :
+		    1000000);
+	if (argc < 2 && mkdtemp(tmp) == NULL)
+		return 1;
 	if (argc > 3)
 		seconds = atof(argv[3]);
 	st = store_open(&cfg, err);

@@ -1,7 +1,7 @@
 /*
  * fuzz_cache_control.c - Cache-Control and freshness.  The input is the
  * values of several fields, a line each: Cache-Control, Cache-Control,
- * Expires, Age, Date.
+ * Expires, Age, Date, CDN-Cache-Control, Surrogate-Control.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -29,7 +29,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum field_id names[] = {FIELD_CACHE_CONTROL,
-	    FIELD_CACHE_CONTROL, FIELD_EXPIRES, FIELD_AGE, FIELD_DATE};
+	    FIELD_CACHE_CONTROL, FIELD_EXPIRES, FIELD_AGE, FIELD_DATE,
+	    FIELD_CDN_CACHE_CONTROL, FIELD_SURROGATE_CONTROL};
+	struct freshness_rules rules = {.default_ttl = 120,
+	    .surrogate = size % 2, .authorized = size % 3 == 0};
 	enum { N = sizeof(names) / sizeof(*names) };
 	const char *p = (const char *)data, *end = p + size;
 	struct field field[N];
@@ -50,12 +53,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    !is_age(cc.stale_if_error) || !is_age(cc.min_fresh) ||
 	    (!is_age(cc.max_stale) && cc.max_stale != INT64_MAX))
 		abort();
+	(void)cache_control_lists(&h, STR("set-cookie"));
 	if ((cc.no_cache_fields && !cc.no_cache) ||
 	    (cc.private_fields && !cc.private_))
 		abort();
-	freshness_of(&f, &h, 1704067200, 120);
+	freshness_of(&f, &h, 1704067200, &rules);
 	if (!is_time(f.age) || !is_time(f.ttl) || !f.cacheable ||
-	    f.grace < -1)
+	    f.grace < -1 || f.error_grace < -1 || f.source == NULL)
 		abort();
 	return 0;
 }

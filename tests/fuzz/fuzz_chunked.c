@@ -23,10 +23,30 @@ struct decoded {
 	enum h1_chunk_result result;
 };
 
+/* What the decoder let by is well-formed. */
+static void
+check_trailers(const char *section, size_t len)
+{
+	char mem[4096];
+	struct arena a;
+	struct http h;
+
+	arena_init(&a, mem, sizeof mem);
+	MUST(http_init(&h, &a, 64));
+	MUST(h1_parse_trailers(&h, section, len));
+	for (unsigned i = 0; i < h.field_n; i++)
+		MUST(http_is_token(str_of(h.field[i].name,
+		    h.field[i].name_len)) && http_is_value(str_of(
+		    h.field[i].value, h.field[i].value_len)));
+	arena_reset(&a);
+}
+
 static void
 decode(struct decoded *d, const char *in, size_t len, size_t step)
 {
-	struct h1_chunked c = {0};
+	char trailer[200];
+	struct h1_chunked c = {.trailer = trailer,
+	    .trailer_cap = sizeof trailer};
 	struct str data;
 
 	*d = (struct decoded){.body = malloc(len + 1), .result = H1_CHUNK_MORE};
@@ -53,6 +73,8 @@ decode(struct decoded *d, const char *in, size_t len, size_t step)
 		d->consumed += i;
 		free(piece);
 	}
+	if (d->result == H1_CHUNK_END && c.trailer_len <= sizeof trailer)
+		check_trailers(trailer, c.trailer_len);
 }
 
 /* In chunks of 1, 2, 3, ... bytes */

@@ -11,6 +11,7 @@ generation, so that whoever reads one can tell whether it is right.  Paths:
         vary         Vary: X-Variant
         private      Cache-Control: private
         cc=VALUE     Cache-Control: VALUE
+    /t/SIZE/NAME     the same of text, as text/html
 """
 import collections
 import hashlib
@@ -18,6 +19,7 @@ import http.client
 import http.server
 import os
 import pathlib
+import random
 import re
 import resource
 import shutil
@@ -65,8 +67,19 @@ def free_port():
 
 # ---------------------------------------------------------------- origin
 
+WORDS = ("the cache of a page is warm and served to all who ask for it while "
+         "<p class=\"text\"> </p> <div> </div> <a href=\"/next\"> </a> item"
+         ).split(" ")
+
+
 def make_body(path, variant="", generation=0):
+    """/b/<size>/...: noise; /t/<size>/...: text."""
     size = int(path.split("/")[2])
+    if path.startswith("/t/"):
+        words = random.Random(f"{path.split('?')[0]}|{variant}|{generation}")
+        text = "<html><head><title>Page</title></head><body>" + \
+            " ".join(words.choices(WORDS, k=size // 3 + 1))
+        return text.encode()[:size]
     seed = f"{path.split('?')[0]}|{variant}|{generation}".encode()
     return hashlib.shake_128(seed).digest(size)
 
@@ -104,6 +117,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Cache-Control", cc)
         self.send_header("X-Generation", str(generation))
+        if path.startswith("/t/"):
+            self.send_header("Content-Type", "text/html")
         if "vary" in options:
             self.send_header("Vary", "X-Variant")
         if "chunked" in options:

@@ -1,4 +1,5 @@
 """The manager: command line, CLI, VCL programs, the worker's life."""
+import contextlib
 import hashlib
 import json
 import os
@@ -11,8 +12,8 @@ import time
 
 import pytest
 
-from copal import (COPALADM, COPALD, VCL, Copald, Origin, free_port, is_alive,
-                   wait_until)
+from copal import (COPALADM, COPALD, COPALSTAT, VCL, Copald, Origin,
+                   free_port, is_alive, wait_until)
 
 WAIT = 30
 
@@ -97,7 +98,6 @@ def run(*args, **kwargs):
     (["-b", "none", "-r", "nosuch"], 'unknown parameter "nosuch"'),
     (["-b", "none", "-t", "-1"], "Must be at least"),
     (["-b", "none", "-a", "127.0.0.1:99999"], "65535"),
-    (["-b", "none", "-a", "127.0.0.1:0,PROXY"], "PROXY"),
     (["-b", "none", "-a", "127.0.0.1:0,mode=600"], "unix sockets only"),
     (["-b", "none", "-a", "127.0.0.1:0,foo"], 'unknown option "foo"'),
     (["-b", "none", "-a", "a=127.0.0.1:0", "-a", "a=127.0.0.1:0"],
@@ -117,7 +117,8 @@ def run(*args, **kwargs):
 ])
 def test_wrong_flags(args, said):
     copal = Copald()
-    done = run("-n", copal.workdir, "-F", *args)
+    # not the default :80, which not everybody may have
+    done = run("-n", copal.workdir, "-F", "-a", "127.0.0.1:0", *args)
     copal.remove()
     assert done.returncode == 2, done
     lines = done.stderr.splitlines()
@@ -255,7 +256,7 @@ def test_a_command_as_one_word(copal):
     ("help nosuch", 101, "Unknown request."),
     ("ban", 104, "Too few parameters"),
     ("ping 1 2", 105, "Too many parameters"),
-    ("ban -j a b", 102, "JSON unimplemented"),
+    ("vcl.use -j a", 102, "JSON unimplemented"),
     ('ping "', 100, "Syntax Error: Missing"),
     ('ping "a"b', 100, "Syntax Error: Incorrectly"),
     ("vcl.use nosuch", 106, "No VCL named nosuch known"),
@@ -274,6 +275,8 @@ def test_a_command_as_one_word(copal):
     ("param.set http_req_size 1", 106, "Must be at least 256b"),
     ("param.set http_max_hdr 70000", 106, "Must be no more than 65535"),
     ("param.set auto_restart maybe", 106, 'use "on" or "off"'),
+    ("param.set vcc_feature err_unref", 106, "+feature or -feature"),
+    ("param.set vcc_feature +nope", 106, 'no feature "nope"'),
     ("start", 300, "Child in state running"),
     ("panic.show", 300, "Child has not panicked"),
     ("panic.clear", 300, "No panic to clear"),
@@ -383,8 +386,11 @@ def test_copaladm(copal):
 
 def test_parameters(origin):
     with Copald(origin, "-p", "default_ttl=10m", "-p", "thread_pool_min=5",
+                "-h", "classic,11", "-hcritbit", "-Wpoll", "-W", "epoll",
                 "-r", "default_grace", store="ram,4m") as copal:
         assert "thread_pool_min has no effect" in copal.log
+        for option in "-h classic,11", "-h critbit", "-W poll", "-W epoll":
+            assert option + " has no effect" in copal.log
         assert copal.adm("param.show", "changed").split() == [
             "default_ttl", "600.000", "[seconds]"]
         shown = copal.adm("param.show", "default_ttl")
@@ -397,6 +403,28 @@ def test_parameters(origin):
         copal.adm("param.reset", "default_ttl")
         copal.adm("param.reset", "vsl_space")
         assert copal.adm("param.show", "changed") == ""
+
+
+def test_vcc_feature(origin):
+    """The errors and freedoms that varnishd's vcc_feature chooses."""
+    unused = "vcl 4.1;\nbackend b none;\nacl a { }\n"
+    path = 'vcl 4.1;\nbackend b none;\ninclude "/etc/x";\n'
+    with Copald(origin, "-p", "vcc_feature=+err_unref", "-r",
+                "vcc_unsafe_path", store="ram,4m") as copal:
+        done = copal.try_adm("vcl.inline", "x", unused)
+        assert "acl 'a' is never used; 'unused a;'" in (
+            done.stdout + done.stderr)
+        done = copal.try_adm("param.set", "vcc_feature", "-unsafe_path")
+        assert "vcc_unsafe_path" in done.stdout + done.stderr
+        copal.adm("param.set", "vcc_err_unref", "off")
+        copal.adm("vcl.inline", "x", unused)
+    with Copald(origin, "-p", "vcc_feature=-unsafe_path,-allow_inline_c",
+                store="ram,4m") as copal:
+        done = copal.try_adm("vcl.inline", "x", path)
+        assert "vcc_unsafe_path" in done.stdout + done.stderr
+        copal.adm("param.set", "vcc_feature", "+unsafe_path")
+        done = copal.try_adm("vcl.inline", "x", path)
+        assert "No such file" in done.stdout + done.stderr
 
 
 def test_parameter_takes_effect_at_once(copal):
@@ -434,6 +462,9 @@ def test_vcl(copal, origin):
     assert rows == [["available", "auto", "warm", "0", "boot"],
                     ["active", "auto", "warm", "0", "one"],
                     ["available", "cold", "cold", "0", "two"]]
+    done = copal.try_adm("vcl.use", "two")
+    assert done.returncode == 1 and "'two' is cold" in done.stdout
+    copal.adm("vcl.state", "two", "auto")
     copal.adm("vcl.use", "two")
     assert answer() == "two"
     assert copal.adm("vcl.show", "one") == file.read_text()
@@ -584,3 +615,25 @@ def test_metrics(origin):
                 return b"".join(iter(lambda: s.recv(65536), b""))
 
         assert b"\ncopal_client_req_total 1\n" in metrics()
+        wait_until("a backend's counters", lambda: re.search(
+            rb'\ncopal_backend_req_total{backend="[^"]*default"} 1\n',
+            metrics()))
+        assert copal.counter("VBE.*.default.req") == 1
+        assert copal.counter("VBE.*.default.up") == 1
+        out = subprocess.run([COPALSTAT, "-n", copal.workdir, "-j"],
+                             check=True, capture_output=True).stdout
+        counters = json.loads(out)["counters"]
+        assert any(name.startswith("VBE.") for name in counters)
+
+
+def test_regression_clients_that_leave():
+    """More than there may be at a time, none of which waits for an answer."""
+    with Copald(None, "-b", "127.0.0.1:1", store="ram,10m") as copal:
+        path = next(p for p in copal.workdir.rglob("*") if p.is_socket())
+        for _ in range(100):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+                with contextlib.suppress(OSError):  # refused for now
+                    client.sendall(b"help\n" * 20)
+        wait_until("room for one more",
+                   lambda: copal.try_adm("ping").returncode == 0)

@@ -4,6 +4,7 @@ What scripts with one client and one origin can't do: every byte position, many
 connections at once, and no descriptor left behind.
 """
 import random
+import re
 import socket
 import threading
 
@@ -228,10 +229,12 @@ def test_responses_cut_at_every_byte(kind, version, settled):
             with connect(copal.port) as sock:
                 sock.sendall(request)
                 data, was_reset = rest(sock)
+            data = re.sub(rb"\AHTTP/1\.1 103 .*?\r\n\r\n", b"", data,
+                          flags=re.S)   # relayed
             if data.startswith(b"HTTP/1.1 200"):
                 assert was_reset or not is_whole(data, version), data
             else:   # nothing: cut before the first byte of the body
-                assert not data or data.startswith(b"HTTP/1.1 503"), data
+                assert not data or re.match(rb"HTTP/1.1 50[23] ", data), data
             # and nothing of it was kept
             with connect(copal.port) as sock:
                 sock.sendall(request)

@@ -1,4 +1,6 @@
 """-s: kinds, names, sizes, wrong ones; a disk that is full."""
+import http.client
+import json
 import os
 import re
 import subprocess
@@ -92,6 +94,94 @@ def test_two_stores(origin):
         copal.start()
         assert not copal.get("/b/700/a").is_hit
         assert copal.get("/b/70000/a").is_hit
+
+
+def test_drop(origin):
+    """All objects of one store go at once; those of the other stay."""
+    vcl = """vcl 4.1;
+        backend default { .host = "127.0.0.1"; .port = "%(port)d"; }
+        sub vcl_backend_response {
+            if (bereq.url ~ "mem$") { set beresp.storage = storage.mem; }
+            else { set beresp.storage = storage.disk; }
+        }"""
+    copal = Copald(origin, "-s", "mem=ram,64m", vcl=vcl)
+    copal.store = f"disk=lmdb,{copal.workdir}/store,64m"
+    paths = ["/b/500/", "/b/70000/", "/b/3000000/"]
+    with copal:
+        for _ in range(2):
+            for path in paths:
+                assert copal.get(path + "disk").status == 200
+                assert copal.get(path + "mem").status == 200
+        full = copal.disk()
+        answer = copal.adm("storage.drop", "disk")
+        assert answer.strip() == "3 objects dropped"
+        assert copal.disk() < full
+        for i in range(2):
+            for path in paths:
+                r = copal.get(path + "disk")
+                assert r.is_hit == (i == 1)
+                assert r.body == origin.body(path + "disk")
+                assert copal.get(path + "mem").is_hit
+        # nothing comes back
+        copal.adm("storage.drop", "storage.disk")
+        copal.stop()
+        copal.start()
+        for path in paths:
+            assert not copal.get(path + "disk").is_hit
+            copal.get(path + "mem")
+        assert "3 objects" in copal.adm("storage.drop", "mem")
+        assert not copal.get(paths[0] + "mem").is_hit
+        none = copal.try_adm("storage.drop", "nosuch")
+        assert none.returncode == 1
+        assert "No storage named nosuch" in none.stdout + none.stderr
+
+
+def verdict(copal):
+    def ended():
+        answer = json.loads(copal.adm("storage.list", "-j"))
+        v = next(s["verify"] for s in answer if isinstance(s, dict))
+        return v if v["ended"] and v["state"] != "running" else None
+
+    return wait_until("the verdict", ended)
+
+
+def test_verify(origin):
+    """It says how many objects are good, and drops those that are not."""
+    paths = [f"/b/{size}/v{i}" for i in range(10) for size in (500, 90_000)]
+    with Copald(origin) as copal:
+        for path in paths:
+            assert copal.get(path).status == 200
+        copal.stop()
+        copal.start()
+        assert copal.adm("storage.verify", "s0").strip() == ""
+        v = verdict(copal)
+        assert (v["state"], v["objects"], v["bad"]) == ("ended", 20, 0)
+        assert v["bytes"] == 10 * 90_500
+        assert "verify ended: 20 of 20 objects" in copal.adm("storage.list")
+        copal.stop()
+        bad = [p for p in paths if "/90000/" in p][::3]
+        for segment in (copal.workdir / "store" / "seg").iterdir():
+            data = bytearray(segment.read_bytes())
+            for path in bad:
+                at = data.find(origin.body(path))
+                assert at >= 0
+                data[at + 45_678] ^= 1
+            segment.write_bytes(data)
+        copal.start()
+        copal.adm("storage.verify", "s0")
+        v = verdict(copal)
+        assert (v["state"], v["objects"], v["bad"]) == ("ended", 20, len(bad))
+        assert "4 of them bad" in copal.log
+        for path in paths:
+            r = copal.get(path)
+            assert r.body == origin.body(path)
+            assert r.is_hit == (path not in bad)
+
+
+def test_verify_what_cannot(origin):
+    with Copald(origin, store="ram,64m") as copal:
+        assert "nothing on disk" in copal.try_adm(
+            "storage.verify", "s0").stdout
 
 
 def test_another_size_next_time(origin):
@@ -242,3 +332,74 @@ def test_folder_is_lost(origin):
         copal.stop()
         copal.start()
         check_hits(copal, origin)
+
+
+def test_files_are_cut_short(origin):
+    """Somebody truncates what is in use: no SIGBUS, nothing wrong."""
+    with Copald(origin, store="lmdb,,64m") as copal:
+        check_hits(copal, origin)
+        churn(copal, origin, 30, size=900)
+        churn(copal, origin, 5, size=3_000_000, tag="large")
+        copal.stop()
+        copal.start()       # all of it on disk alone
+        assert copal.get("/b/3000000/large0").is_hit
+        worker = copal.worker
+        for segment in (copal.workdir / "store" / "seg").iterdir():
+            os.truncate(segment, 4096)
+        for _ in range(3):
+            for i in range(5):
+                path = f"/b/3000000/large{i}"
+                try:
+                    r = copal.get(path)
+                except http.client.HTTPException:
+                    continue    # found under way: cut off
+                assert r.status == 200 and r.body == origin.body(path)
+        assert copal.get("/b/3000000/large0").body == \
+            origin.body("/b/3000000/large0")
+        wait_until("them to be counted",
+                   lambda: copal.counter("store_corrupt") >= 4)
+        os.truncate(copal.workdir / "store" / "cat" / "data.mdb", 8192)
+        for _ in range(2):
+            churn(copal, origin, 30, size=900)
+            check_hits(copal, origin)
+        assert copal.worker == worker
+        assert "its file was cut short" in copal.log
+        # the next start begins with an empty store
+        copal.stop()
+        copal.start()
+        check_hits(copal, origin)
+        assert "starting with an empty store" in copal.log
+
+
+def test_second_hit(origin):
+    """store_second_hit: asked for once, it is in memory alone."""
+    once = [f"/b/{size}/once" for size in (500, 50_000, 3_000_000)]
+    twice = [f"/b/{size}/twice" for size in (0, 500, 50_000, 3_000_000)]
+    with Copald(origin, "-p", "store_second_hit=on") as copal:
+        for path in once + twice + twice:
+            assert copal.get(path).status == 200
+        purged = "/b/50000/purged"
+        assert copal.get(purged).status == 200
+        assert copal.get(purged).is_hit
+        assert copal.get(purged, "PURGE").status == 200
+        wait_until("what was hit to be written",
+                   lambda: copal.counter("store_puts") >= len(twice))
+        copal.stop()
+        copal.start()
+        for path in twice:
+            r = copal.get(path)
+            assert r.is_hit and r.body == origin.body(path)
+        for path in once + [purged]:
+            assert not copal.get(path).is_hit
+
+
+def test_object_max(origin):
+    """storage_object_max works at once; what is larger passes through."""
+    with Copald(origin, store="lmdb,,64m") as copal:
+        for max_, kept in (("1m", False), ("30m", True), ("0", False)):
+            copal.adm("param.set", "storage_object_max", max_)
+            path = f"/b/20000000/m{max_}"
+            for _ in range(2):
+                r = copal.get(path)
+                assert r.body == origin.body(path)
+            assert r.is_hit == kept

@@ -201,7 +201,9 @@ item_start(struct rig *r, const struct item *it, sem_t *sem, uint64_t *seq)
 	struct putting *p = calloc(1, sizeof *p);
 	struct store_meta m = {
 	    .t_origin = 1e9 + it->no,
-	    .ttl = 60,
+	    .ttl = it->ttl > 0 ? it->ttl : 60,
+	    .grace = 10,
+	    .keep = 20,
 	    .status = 200,
 	    .flags = it->version,
 	    .inval_seq = it->inval_seq,
@@ -323,19 +325,21 @@ item_get(struct rig *r, const struct item *it)
 struct waiting {
 	sem_t sem;
 	const char *error;
+	unsigned objects;
 };
 
 static void
-inval_done(void *priv, const char *error)
+inval_done(void *priv, const char *error, unsigned objects)
 {
 	struct waiting *w = priv;
 
 	w->error = error;
+	w->objects = objects;
 	sem_post(&w->sem);
 }
 
 static const char *
-append(struct rig *r, const struct inval *i)
+append(struct rig *r, const struct inval *i, unsigned *objects)
 {
 	struct waiting w = {.error = NULL};
 
@@ -343,6 +347,7 @@ append(struct rig *r, const struct inval *i)
 	store_inval_append(r->st, i, inval_done, &w);
 	sem_wait(&w.sem);
 	sem_destroy(&w.sem);
+	*objects = w.objects;
 	return w.error;
 }
 
@@ -351,16 +356,32 @@ rig_purge(struct rig *r, uint64_t seq, unsigned no)
 {
 	uint8_t hash[STORE_HASH_LEN];
 	struct inval i = {.seq = seq, .at = 1.5, .kind = INVAL_PURGE};
+	unsigned n;
 
 	item_hash(no, hash);
 	i.text = str_of((char *)hash, STORE_HASH_LEN);
-	return append(r, &i);
+	return append(r, &i, &n);
+}
+
+const char *
+rig_soft_purge(struct rig *r, uint64_t seq, unsigned no, double at,
+    struct inval_limits limits, unsigned *objects)
+{
+	uint8_t hash[STORE_HASH_LEN];
+	struct inval i = {.seq = seq, .at = at, .kind = INVAL_SOFT,
+	    .limits = limits};
+
+	item_hash(no, hash);
+	i.text = str_of((char *)hash, STORE_HASH_LEN);
+	return append(r, &i, objects);
 }
 
 const char *
 rig_ban(struct rig *r, uint64_t seq, struct str text)
 {
-	struct inval i = {seq, 1.5, INVAL_BAN, text};
+	struct inval i = {.seq = seq, .at = 1.5, .kind = INVAL_BAN,
+	    .text = text};
+	unsigned n;
 
-	return append(r, &i);
+	return append(r, &i, &n);
 }

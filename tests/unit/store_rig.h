@@ -35,6 +35,7 @@ struct item {
 	size_t body_len, head_len, key_len;
 	const char *vary; /* NULL: none */
 	uint64_t inval_seq;
+	double ttl; /* 0: it ended long ago */
 };
 
 void item_hash(unsigned no, uint8_t hash[STORE_HASH_LEN]);
@@ -52,6 +53,8 @@ int item_get(struct rig *, const struct item *);
 
 /* Appends a purge, waits; NULL or the error */
 const char *rig_purge(struct rig *, uint64_t seq, unsigned no);
+const char *rig_soft_purge(struct rig *, uint64_t seq, unsigned no,
+    double at, struct inval_limits, unsigned *objects);
 const char *rig_ban(struct rig *, uint64_t seq, struct str text);
 
 #endif

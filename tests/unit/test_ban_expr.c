@@ -24,7 +24,7 @@ begin(void)
 	if (params == NULL && params_init() != 0)
 		return 1;
 	http_add_known(&h, FIELD_SERVER, STR("nginx/1"));
-	obj = object_new(&h, STR_NULL);
+	obj = object_new(&h, STR_NULL, STR_NULL);
 	if (obj == NULL)
 		return 1;
 	obj->t_origin = 1000;

@@ -250,8 +250,8 @@ test_json(void)
 	cli_answer_init(&a);
 	cli_json_str(&a, STR("a\"\\\n\t\x01\xc3\xa9\xff\xc0\x80\xed\xa0\x80"));
 	CU_ASSERT_STRING_EQUAL(a.p, "\"a\\\"\\\\\\n\\t\\u0001\xc3\xa9"
-				    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
-				    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+				    "\\u00ff\\u00c0\\u0080"
+				    "\\u00ed\\u00a0\\u0080\"");
 	cli_answer_free(&a);
 	cli_json_begin(&a, 2, word);
 	CU_ASSERT_EQUAL(strncmp(a.p, "[ 2, [\"ping\", \"-j\"], 1", 22), 0);
@@ -299,7 +299,7 @@ test_table(void)
 	}
 	CU_ASSERT_PTR_NULL(cli_cmd_find("nosuch"));
 	CU_ASSERT_TRUE(cli_cmd_has_json(cli_cmd_find("ping")));
-	CU_ASSERT_FALSE(cli_cmd_has_json(cli_cmd_find("ban")));
+	CU_ASSERT_FALSE(cli_cmd_has_json(cli_cmd_find("vcl.use")));
 }
 
 void

@@ -29,6 +29,8 @@ teardown(void)
 
 	snprintf(path, sizeof path, "%s/log/counters", dir);
 	(void)unlink(path);
+	snprintf(path, sizeof path, "%s/log/backends", dir);
+	(void)unlink(path);
 	snprintf(path, sizeof path, "%s/log", dir);
 	(void)rmdir(path);
 	return rmdir(dir);
@@ -83,11 +85,49 @@ test_sum(void)
 	CU_ASSERT_PTR_NULL(counters_create(dir, 0));
 }
 
+/* Written, read, and as Prometheus has them. */
+static void
+test_backends(void)
+{
+	struct backend_stats s = {0}, got;
+	char name[32], *text;
+	size_t room, n;
+
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "boot.b%u", i);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(backend_stats_add(&s, name));
+		s.at[i].v[BACKEND_CNT_req] = INT64_MAX - i;
+		s.at[i].v[BACKEND_CNT_busy] = i;
+	}
+	CU_ASSERT(backend_stats_write(&s, dir));
+	CU_ASSERT(backend_stats_read(&got, dir));
+	CU_ASSERT(backend_stats_eq(&s, &got));
+	room = metrics_text_room(got.n);
+	text = malloc(room);
+	n = metrics_text_backends(&got, text, room);
+	CU_ASSERT(n < room && n == strlen(text));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text,
+	    "# TYPE copal_backend_req_total counter\n"
+	    "copal_backend_req_total{backend=\"boot.b0\"} "
+	    "9223372036854775807\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text,
+	    "copal_backend_busy_total{backend=\"boot.b99\"} 99\n"));
+	free(text);
+	backend_stats_free(&got);
+	s.n = 0;
+	CU_ASSERT(backend_stats_write(&s, dir));
+	CU_ASSERT(backend_stats_read(&got, dir));
+	CU_ASSERT_EQUAL(got.n, 0);
+	CU_ASSERT(!backend_stats_read(&got, "/nowhere"));
+	backend_stats_free(&got);
+	backend_stats_free(&s);
+}
+
 static void
 test_metrics(void)
 {
 	struct counters_map *w = counters_create(dir, 2);
-	size_t room = metrics_text_room(), n;
+	size_t room = metrics_text_room(0), n;
 	char *text = malloc(room);
 	char small[64];
 
@@ -136,5 +176,6 @@ suite_counters(void)
 
 	CU_add_test(s, "sum", test_sum);
 	CU_add_test(s, "metrics", test_metrics);
+	CU_add_test(s, "of backends", test_backends);
 	CU_add_test(s, "workdir", test_workdir);
 }

@@ -1,5 +1,5 @@
 /*
- * test_http_semantics.c - Cache-Control, freshness, ranges, entity tags.
+ * test_http_semantics.c - Cache-Control, freshness, entity tags.
  */
 #include <CUnit/CUnit.h>
 
@@ -180,9 +180,9 @@ test_freshness(void)
 	    {200, "Age: 99999999999", 0, 2147483648., 120, -1, true, false},
 	    {200, "Cache-Control: max-age=60", 0, 0, 60, -1, true, true},
 	    {200, "Cache-Control: max-age=x", 0, 0, 0, -1, true, true},
-	    {200, "Cache-Control: max-age=60, s-maxage=5", 0, 0, 5, -1, true,
+	    {200, "Cache-Control: max-age=60, s-maxage=5", 0, 0, 5, 0, true,
 		true},
-	    {200, "Cache-Control: s-maxage=0, max-age=60", 0, 0, 0, -1, true,
+	    {200, "Cache-Control: s-maxage=0, max-age=60", 0, 0, 0, 0, true,
 		true},
 	    {200, DATE "\nExpires: Sun, 06 Nov 1994 08:50:37 GMT", 0, 0, 60,
 		-1, true, true},
@@ -212,6 +212,20 @@ test_freshness(void)
 	    {404, "", 0, 0, 120, -1, true, false},
 	    {410, "", 0, 0, 120, -1, true, false},
 	    {414, "", 0, 0, 120, -1, true, false},
+	    {308, "", 0, 0, 120, -1, true, false},
+	    {405, "", 0, 0, 120, -1, true, false},
+	    {501, "", 0, 0, 120, -1, true, false},
+	    {200, DATE "\nLast-Modified: Sun, 06 Nov 1994 08:47:57 GMT", 0, 0,
+		10, -1, true, false},
+	    {404, DATE "\nLast-Modified: Sun, 06 Nov 1994 08:47:57 GMT", 7, 7,
+		10, -1, true, false},
+	    {200, DATE "\nLast-Modified: Wed, 06 Nov 1985 08:47:57 GMT", 0, 0,
+		86400, -1, true, false},
+	    {200, DATE "\nLast-Modified: Sun, 06 Nov 1994 09:49:37 GMT", 0, 0,
+		120, -1, true, false},
+	    {200, DATE "\nLast-Modified: x", 0, 0, 120, -1, true, false},
+	    {302, DATE "\nLast-Modified: Wed, 06 Nov 1985 08:47:57 GMT", 0, 0,
+		0, -1, false, false},
 	    {302, "", 0, 0, 0, -1, false, false},
 	    {307, "Age: 3", 0, 3, 0, -1, false, false},
 	    {302, "Cache-Control: max-age=5", 0, 0, 5, -1, true, true},
@@ -225,7 +239,8 @@ test_freshness(void)
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
 		load(v[i].status, v[i].text);
-		freshness_of(&f, &h, now + v[i].later, 120);
+		freshness_of(&f, &h, now + v[i].later,
+		    &(struct freshness_rules){.default_ttl = 120});
 		if (f.age == v[i].age && f.ttl == v[i].ttl &&
 		    f.grace == v[i].grace && f.cacheable == v[i].cacheable &&
 		    f.explicit_ == v[i].explicit_)
@@ -235,87 +250,6 @@ test_freshness(void)
 		    f.explicit_);
 		CU_FAIL("freshness");
 	}
-}
-
-static void
-test_range(void)
-{
-	static const struct {
-		const char *value;
-		unsigned size;
-		enum range_result result;
-		unsigned first, last;
-	} v[] = {
-	    {"bytes=0-499", 1000, RANGE_ONE, 0, 499},
-	    {"BYTES=500-999", 1000, RANGE_ONE, 500, 999},
-	    {"bytes=500-", 1000, RANGE_ONE, 500, 999},
-	    {"bytes=0-", 1000, RANGE_ONE, 0, 999},
-	    {"bytes=-1", 1000, RANGE_ONE, 999, 999},
-	    {"bytes=-1000", 1000, RANGE_ONE, 0, 999},
-	    {"bytes=-2000", 1000, RANGE_ONE, 0, 999},
-	    {"bytes=0-0", 1000, RANGE_ONE, 0, 0},
-	    {"bytes=999-5000", 1000, RANGE_ONE, 999, 999},
-	    {"bytes=1-99999999999999999999999", 1000, RANGE_ONE, 1, 999},
-	    {"bytes=-99999999999999999999999", 1000, RANGE_ONE, 0, 999},
-	    {"bytes=0-1,", 1000, RANGE_ONE, 0, 1},
-	    {"bytes=,0-1", 1000, RANGE_ONE, 0, 1},
-	    {"bytes=0-1 ", 1000, RANGE_ONE, 0, 1},
-	    {"bytes=1000-", 1000, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=1000-2000", 1000, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=99999999999999999999-", 1000, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=-0", 1000, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=0-", 0, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=0-0", 0, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=-5", 0, RANGE_NONE, 0, 0},
-	    {"bytes=-0", 0, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=0-1,5-6", 1000, RANGE_MANY, 0, 0},
-	    {"bytes=0-1 ,\t5-6", 1000, RANGE_MANY, 0, 0},
-	    {"bytes=0-1,5000-", 1000, RANGE_MANY, 0, 0},
-	    {"bytes=2000-,5000-", 1000, RANGE_UNSATISFIABLE, 0, 0},
-	    {"bytes=0-1,x", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=2-1", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=0-1,2-1", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=2000-1000", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=,", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=-", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=--5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=0--5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=0-5-", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=+0-5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes= 0-5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes =0-5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=0 -5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=0- 5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=a-b", 1000, RANGE_NONE, 0, 0},
-	    {"bytes=0x0-5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes 0-5", 1000, RANGE_NONE, 0, 0},
-	    {"bytes", 1000, RANGE_NONE, 0, 0},
-	    {"items=0-5", 1000, RANGE_NONE, 0, 0},
-	    {"0-5", 1000, RANGE_NONE, 0, 0},
-	    {"", 1000, RANGE_NONE, 0, 0},
-	};
-	uint64_t first, last;
-
-	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
-		enum range_result r = range_parse(str_from_z(v[i].value),
-		    v[i].size, &first, &last);
-
-		if (r != v[i].result) {
-			fprintf(stderr, "%s: %d\n", v[i].value, r);
-			CU_FAIL("range");
-		} else if (r == RANGE_ONE) {
-			CU_ASSERT_EQUAL(first, v[i].first);
-			CU_ASSERT_EQUAL(last, v[i].last);
-		}
-	}
-	CU_ASSERT_EQUAL(range_parse(STR_NULL, 5, &first, &last), RANGE_NONE);
-	CU_ASSERT_EQUAL(range_parse(STR("bytes=18446744073709551614-"),
-			    UINT64_MAX, &first, &last),
-	    RANGE_ONE);
-	CU_ASSERT_EQUAL(first, UINT64_MAX - 1);
-	CU_ASSERT_EQUAL(last, UINT64_MAX - 1);
 }
 
 static void
@@ -376,6 +310,5 @@ suite_http_semantics(void)
 	CU_add_test(s, "ages", test_ages);
 	CU_add_test(s, "flags", test_flags);
 	CU_add_test(s, "freshness", test_freshness);
-	CU_add_test(s, "range", test_range);
 	CU_add_test(s, "etags", test_etags);
 }

@@ -14,14 +14,15 @@
 
 void suite_index(void);
 
-static struct stevedore stv = {.name = "test", .limit = UINT64_MAX / 2};
+static struct stevedore stv;
 
 static int
 begin(void)
 {
 	if (params == NULL && params_init() != 0)
 		return 1;
-	pthread_mutex_init(&stv.lock, NULL);
+	if (!stevedore_init(&stv, "test", STORE_KIND_RAM, UINT64_MAX / 2))
+		return 1;
 	/* few buckets: chains have several keys */
 	return index_init(1024);
 }
@@ -29,6 +30,7 @@ begin(void)
 static int
 end(void)
 {
+	eviction_destroy(&stv.eviction);
 	return 0;
 }
 
@@ -46,7 +48,7 @@ static struct object *
 make(const char *vary)
 {
 	struct http h = {.status = 200, .version = 11};
-	struct object *o = object_new(&h, str_from_z(vary));
+	struct object *o = object_new(&h, str_from_z(vary), STR_NULL);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(o);
 	o->stevedore = &stv;

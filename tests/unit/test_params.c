@@ -72,6 +72,37 @@ test_table(void)
 }
 
 static void
+test_features(void)
+{
+	char err[PARAM_ERR_MAX];
+
+	CU_ASSERT_FALSE(params->vcc_err_unref);
+	CU_ASSERT_TRUE(params->vcc_unsafe_path);
+	CU_ASSERT_TRUE(param_set_features("vcc_feature",
+	    "+err_unref,-unsafe_path,-allow_inline_c", err));
+	CU_ASSERT_TRUE(params->vcc_err_unref);
+	CU_ASSERT_FALSE(params->vcc_unsafe_path);
+	CU_ASSERT_FALSE(param_set_features("vcc_feature", "-err_unref,+nope",
+	    err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "no feature \"nope\""));
+	CU_ASSERT_FALSE(param_set_features("vcc_feature", "err_unref", err));
+	CU_ASSERT_TRUE(params->vcc_err_unref);
+	CU_ASSERT_TRUE(param_set_features("vcc_feature", "none", err));
+	CU_ASSERT_FALSE(params->vcc_err_unref);
+	CU_ASSERT_TRUE(param_set_features("vcc_feature", "default", err));
+	CU_ASSERT_TRUE(params->vcc_unsafe_path);
+
+	CU_ASSERT_TRUE(param_set_features("feature",
+	    "+esi_ignore_https,+http2,+esi_remove_bom", err));
+	CU_ASSERT_TRUE(params->esi_ignore_https);
+	CU_ASSERT_TRUE(params->esi_remove_bom);
+	CU_ASSERT_FALSE(params->esi_include_onerror);
+	CU_ASSERT_FALSE(param_set_features("feature", "+err_unref", err));
+	CU_ASSERT_TRUE(param_set_features("feature", "default", err));
+	CU_ASSERT_FALSE(params->esi_ignore_https);
+}
+
+static void
 test_duration(void)
 {
 	CU_ASSERT_TRUE(set("timeout_idle", "1.5"));
@@ -153,4 +184,5 @@ suite_params(void)
 	CU_add_test(s, "durations", test_duration);
 	CU_add_test(s, "bytes", test_bytes);
 	CU_add_test(s, "numbers, booleans, strings", test_others);
+	CU_add_test(s, "vcc_feature", test_features);
 }

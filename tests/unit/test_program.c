@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "params.h"
 #include "program.h"
 #include "vcl_rig.h"
 
@@ -21,7 +22,8 @@ static int
 begin(void)
 {
 	strcpy(dir, "/tmp/copal-program-XXXXXX");
-	if (mkdtemp(dir) == NULL || program_init(THREADS) != 0)
+	if ((params == NULL && params_init() != 0) || mkdtemp(dir) == NULL ||
+	    program_init(THREADS) != 0)
 		return 1;
 	return 0;
 }
@@ -48,6 +50,8 @@ load(const char *name, const char *vcl, char err[500])
 	char path[128], file[20];
 	const char *why;
 
+	if (params == NULL && params_init() != 0)
+		abort();
 	snprintf(file, sizeof file, "v%u", ++file_n);
 	why = vcl_rig_compile(dir, file, vcl);
 	if (why != NULL) {
@@ -304,6 +308,29 @@ all_refs(void)
 	return refs;
 }
 
+struct wanted {
+	const char *name;
+	int temp; /* -1: there is none of that name */
+};
+
+static void
+look(void *priv, const struct program_info *info)
+{
+	struct wanted *w = priv;
+
+	if (!strcmp(info->name, w->name) && info->state != PROGRAM_DISCARDED)
+		w->temp = (int)info->temp;
+}
+
+static int
+temp_of(const char *name)
+{
+	struct wanted w = {name, -1};
+
+	program_list(look, &w);
+	return w.temp;
+}
+
 static void
 test_states(void)
 {
@@ -318,14 +345,21 @@ test_states(void)
 	CU_ASSERT_PTR_NULL(program_load("c", path, err, sizeof err));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "already"));
 
+	CU_ASSERT_EQUAL(temp_of("a"), PROGRAM_COLD);
+	CU_ASSERT(program_set_warm(a, true, err, sizeof err));
 	program_use(a);
 	ref = program_ref_active();
 	CU_ASSERT_PTR_EQUAL(ref, a);
 	CU_ASSERT(!program_discard(a, err, sizeof err));
-	CU_ASSERT(!program_set_temper(a, "cold", err, sizeof err));
-	CU_ASSERT(!program_set_temper(a, "tepid", err, sizeof err));
-	CU_ASSERT(program_set_temper(b, "warm", err, sizeof err));
+	CU_ASSERT(!program_set_warm(a, false, err, sizeof err));
+	CU_ASSERT(program_set_warm(b, true, err, sizeof err));
 	program_use(b);
+	/* as long as a request runs it; and warm again before that */
+	CU_ASSERT(program_set_warm(a, false, err, sizeof err));
+	CU_ASSERT_EQUAL(temp_of("a"), PROGRAM_BUSY);
+	CU_ASSERT(program_set_warm(a, true, err, sizeof err));
+	CU_ASSERT_EQUAL(temp_of("a"), PROGRAM_WARM);
+	CU_ASSERT(program_set_warm(a, false, err, sizeof err));
 	CU_ASSERT_EQUAL(all_refs(), 1);
 	CU_ASSERT(program_discard(a, err, sizeof err));
 	CU_ASSERT_PTR_NULL(program_find("a"));
@@ -340,6 +374,80 @@ test_states(void)
 	CU_ASSERT(program_discard(a, err, sizeof err));
 	CU_ASSERT_EQUAL(program_reap(), 0);
 	CU_ASSERT_EQUAL(all_refs(), 0);
+
+	/* busy until its request ends, which no command has to see */
+	a = good("a", MINIMAL);
+	CU_ASSERT(program_set_warm(a, true, err, sizeof err));
+	ref = program_ref(a);
+	CU_ASSERT(program_set_warm(a, false, err, sizeof err));
+	program_reap();
+	CU_ASSERT_EQUAL(temp_of("a"), PROGRAM_BUSY);
+	program_unref(&ref);
+	program_reap();
+	CU_ASSERT_EQUAL(temp_of("a"), PROGRAM_COLD);
+	CU_ASSERT(program_discard(a, err, sizeof err));
+	CU_ASSERT_EQUAL(program_reap(), 0);
+	CU_ASSERT_EQUAL(temp_of("a"), -1);
+}
+
+static void
+test_labels(void)
+{
+	static const char top[] = "vcl 4.1; backend d none;"
+	    "sub vcl_recv { return (vcl(shop)); }";
+	struct program *one, *two, *user, *ref;
+	char err[500] = "";
+
+	one = good("one", MINIMAL);
+	two = good("two", MINIMAL);
+	CU_ASSERT(!program_label_set("shop", one, err, sizeof err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "cold"));
+	CU_ASSERT_PTR_NULL(program_label_find("shop"));
+	CU_ASSERT(program_set_warm(one, true, err, sizeof err));
+	CU_ASSERT(program_set_warm(two, true, err, sizeof err));
+	CU_ASSERT(!program_label_set("two", one, err, sizeof err));
+	CU_ASSERT_PTR_NULL(load("user", top, err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "no label shop"));
+
+	CU_ASSERT(program_label_set("shop", one, err, sizeof err));
+	CU_ASSERT_PTR_NULL(load("shop", MINIMAL, err));
+	user = good("user", top);
+	vcl_rig_begin(&r, 65536);
+	CU_ASSERT_EQUAL(call(user, VCL_SUB_RECV), VCL_RET_VCL);
+	CU_ASSERT_PTR_EQUAL(r.ctx.vcl_label, program_label_find("shop"));
+	ref = program_label_ref(r.ctx.vcl_label);
+	CU_ASSERT_PTR_EQUAL(ref, one);
+	program_unref(&ref);
+	CU_ASSERT_PTR_NULL(ref);
+
+	/* what is referred to stays */
+	CU_ASSERT(!program_discard(one, err, sizeof err));
+	CU_ASSERT(!program_set_warm(one, false, err, sizeof err));
+	CU_ASSERT(!program_label_discard(program_label_find("shop"), err,
+	    sizeof err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "user"));
+
+	CU_ASSERT(program_label_set("shop", two, err, sizeof err));
+	ref = program_label_ref(r.ctx.vcl_label);
+	CU_ASSERT_PTR_EQUAL(ref, two);
+	program_unref(&ref);
+	CU_ASSERT(program_discard(one, err, sizeof err));
+	CU_ASSERT_EQUAL(program_reap(), 0);
+
+	/* a request of a discarded program can still go there, and it stays */
+	ref = program_ref(user);
+	CU_ASSERT(program_discard(user, err, sizeof err));
+	CU_ASSERT(program_label_discard(program_label_find("shop"), err,
+	    sizeof err));
+	CU_ASSERT_PTR_NULL(program_label_find("shop"));
+	CU_ASSERT(program_discard(two, err, sizeof err));
+	CU_ASSERT_EQUAL(program_reap(), 2);
+	one = program_label_ref(r.ctx.vcl_label);
+	CU_ASSERT_PTR_EQUAL(one, two);
+	program_unref(&one);
+	vcl_rig_end(&r);
+	program_unref(&ref);
+	CU_ASSERT_EQUAL(program_reap(), 0);
 }
 
 /* ---- many cores take references while programs come and go ---- */
@@ -393,6 +501,7 @@ test_cores(void)
 		if (p == NULL)
 			fprintf(stderr, "%s\n", err);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+		CU_ASSERT(program_set_warm(p, true, err, sizeof err));
 		program_use(p);
 		if (last != NULL)
 			CU_ASSERT(program_discard(last, err, sizeof err));
@@ -419,5 +528,6 @@ suite_program(void)
 	CU_add_test(s, "fetch", test_fetch);
 	CU_add_test(s, "refused", test_refused);
 	CU_add_test(s, "states", test_states);
+	CU_add_test(s, "labels", test_labels);
 	CU_add_test(s, "cores", test_cores);
 }

@@ -67,6 +67,45 @@ test_round_trip(void)
 	CU_ASSERT_FALSE(record_decode(buf, len, 98, &q));
 }
 
+/* A packed body's length is not that of what is there. */
+static void
+test_packed(void)
+{
+	uint8_t extent[2 * RECORD_EXTENT_LEN], buf[512];
+	struct record r = sample(extent), q;
+
+	r.packed = true;
+	r.dict = 3;
+	r.extent_n = 1;
+	r.meta.body_len = 70000;
+	record_encode(&r, 99, buf);
+	CU_ASSERT_TRUE_FATAL(record_decode(buf, record_size(&r), 99, &q));
+	CU_ASSERT_TRUE(q.packed);
+	CU_ASSERT_EQUAL(q.dict, 3);
+	CU_ASSERT_EQUAL(q.meta.body_len, 70000);
+	/* more than one piece, or longer than that, is not unpacked */
+	r.extent_n = 2;
+	record_encode(&r, 99, buf);
+	CU_ASSERT_FALSE(record_decode(buf, record_size(&r), 99, &q));
+	r.extent_n = 1;
+	r.meta.body_len = STORE_PIECE_MAX + 1;
+	record_encode(&r, 99, buf);
+	CU_ASSERT_FALSE(record_decode(buf, record_size(&r), 99, &q));
+	r.meta.body_len = 0;
+	record_encode(&r, 99, buf);
+	CU_ASSERT_FALSE(record_decode(buf, record_size(&r), 99, &q));
+	r.meta.body_len = 2000;
+	r.extent_n = 0;
+	r.inline_body = STR("some bytes");
+	record_encode(&r, 99, buf);
+	CU_ASSERT_TRUE_FATAL(record_decode(buf, record_size(&r), 99, &q));
+	CU_ASSERT_TRUE(q.packed);
+	CU_ASSERT_TRUE(str_eq(q.inline_body, r.inline_body));
+	r.packed = false;
+	record_encode(&r, 99, buf);
+	CU_ASSERT_FALSE(record_decode(buf, record_size(&r), 99, &q));
+}
+
 static void
 test_every_bit(void)
 {
@@ -105,6 +144,7 @@ suite_record(void)
 	CU_pSuite s = CU_add_suite("record", NULL, NULL);
 
 	CU_add_test(s, "encode and decode", test_round_trip);
+	CU_add_test(s, "packed", test_packed);
 	CU_add_test(s, "every flipped bit is seen", test_every_bit);
 	CU_add_test(s, "what is too long", test_too_long);
 }

@@ -118,7 +118,7 @@ test_regsub(void)
 		{"banana", "x", "o", "banana", "banana"},
 		{"/a/b?x=1", "\\?.*$", "", "/a/b", "/a/b"},
 		{"foobar", "(o+)(b)", "<\\2\\1\\3>", "f<boo>ar", "f<boo>ar"},
-		{"abc", "b", "[\\0\\&]", "a[bb]c", "a[bb]c"},
+		{"abc", "b", "[\\0\\&]", "a[b&]c", "a[b&]c"},
 		{"abc", "b", "\\\\\\x\\", "a\\x\\c", "a\\x\\c"},
 		{"abc", "", "-", "-abc", "-abc"},
 		{"abc", "x*", "-", "-abc", "-abc"},

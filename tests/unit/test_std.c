@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "vcl_rig.h"
+#include "vmod.h"
+#include "vcl/vmod_functions.h"
 
 static struct vcl_rig r;
 
@@ -204,7 +206,12 @@ test_strings(void)
 	    ":YWJjZA==:");
 	SAME(vrt_blob_string(&r.ctx, (struct vcl_blob){"abc", 3}), ":YWJj:");
 	SAME(vrt_blob_string(&r.ctx, (struct vcl_blob){NULL, 0}), "::");
-	CU_ASSERT(vrt_str_eq(STR_NULL, STR("")));
+	CU_ASSERT(!vrt_str_eq(STR_NULL, STR("")));
+	CU_ASSERT(!vrt_str_eq(STR_NULL, STR_NULL));
+	CU_ASSERT(vrt_str_eq(STR(""), STR("")));
+	CU_ASSERT(vrt_str_cmp(STR_NULL, STR("a")) > 0);
+	CU_ASSERT(vrt_str_cmp(STR("a"), STR_NULL) > 0);
+	CU_ASSERT(vrt_str_cmp(STR(""), STR("a")) < 0);
 	CU_ASSERT(!failed());
 	CU_ASSERT(vmod_std_fnmatch(&r.ctx, STR("/foo/*"), STR("/foo/bar"),
 	    true, false, false));

@@ -202,6 +202,64 @@ test_purge_of_queued(void)
 	end();
 }
 
+struct times {
+	double ttl, grace, keep;
+};
+
+/* Any variant is right; notes its times. */
+static bool
+note_times(void *priv, const struct store_meta *m)
+{
+	*(struct times *)priv = (struct times){m->ttl, m->grace, m->keep};
+	return true;
+}
+
+static struct times
+times_of(unsigned no)
+{
+	struct times t = {-1, -1, -1};
+	struct store_object *o = NULL;
+	uint8_t hash[STORE_HASH_LEN];
+
+	item_hash(no, hash);
+	if (store_lookup(rig.st, hash, note_times, &t, &o) == 1)
+		store_object_free(&o);
+	return t;
+}
+
+static void
+test_soft_purge(void)
+{
+	struct item it = {.no = 9, .body_len = 100};
+	struct item big = {.no = 9, .body_len = 100000, .vary = "x"};
+	struct times before, t;
+	unsigned n;
+
+	begin();
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+	/* this one is still queued */
+	CU_ASSERT_TRUE(item_put_async(&rig, &big));
+	before = times_of(9);
+	CU_ASSERT_PTR_NULL(rig_soft_purge(&rig, 4, 9, 1e10,
+	    (struct inval_limits){0, -1, -1}, &n));
+	CU_ASSERT_EQUAL(n, 2);
+	t = times_of(9);
+	/* longer than it was: it stays as it was */
+	CU_ASSERT_EQUAL(t.ttl, before.ttl);
+	CU_ASSERT_PTR_NULL(rig_soft_purge(&rig, 5, 9, -1e6,
+	    (struct inval_limits){0, before.grace / 2, 0}, &n));
+	CU_ASSERT_EQUAL(n, 2);
+	rig_reopen(&rig);
+	t = times_of(9);
+	CU_ASSERT(t.ttl < before.ttl);
+	CU_ASSERT_EQUAL(t.grace, before.grace / 2);
+	CU_ASSERT_EQUAL(t.keep, 0);
+	CU_ASSERT_PTR_NULL(rig_soft_purge(&rig, 6, 10, 1e6,
+	    (struct inval_limits){0, -1, -1}, &n));
+	CU_ASSERT_EQUAL(n, 0);
+	end();
+}
+
 struct log {
 	unsigned n;
 	uint64_t seq[8];
@@ -255,6 +313,13 @@ test_bans(void)
 	CU_ASSERT_EQUAL(store_inval_each(rig.st, log_one, &l), 0);
 	CU_ASSERT_EQUAL_FATAL(l.n, 1);
 	CU_ASSERT_EQUAL(l.seq[0], 300);
+	/* a purge is done with: they don't pile up */
+	for (unsigned i = 1; i <= 100; i++)
+		CU_ASSERT_PTR_NULL(rig_purge(&rig, 300 + i, 2));
+	l.n = 0;
+	CU_ASSERT_EQUAL(store_inval_each(rig.st, log_one, &l), 0);
+	CU_ASSERT_EQUAL_FATAL(l.n, 2);
+	CU_ASSERT_EQUAL(l.seq[1], 400);
 	end();
 }
 
@@ -675,6 +740,65 @@ test_resize(void)
 	end();
 }
 
+/* With few segments there is none in reserve, and no room for copies. */
+static void
+begin_small_segments(void)
+{
+	rig_init(&rig);
+	rig.cfg.segment_size = 2 << 20;
+	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
+}
+
+/* What is asked for again and again stays, and what is not goes. */
+static void
+test_second_chance(void)
+{
+	struct item kept = {.no = 1, .body_len = 200000, .ttl = 1e10};
+	struct item left = {.no = 2, .body_len = 200000, .ttl = 1e10};
+	struct store_stats s;
+	unsigned lost = 0;
+
+	begin_small_segments();
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &kept), 0);
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &left), 0);
+	for (unsigned no = 10; no < 310; no++) {
+		struct item more = {.no = no, .body_len = 500000, .ttl = 1e10};
+
+		item_put(&rig, &more);
+		lost += item_get(&rig, &kept) != 1;
+	}
+	CU_ASSERT_EQUAL(lost, 0);
+	CU_ASSERT_EQUAL(item_get(&rig, &left), 0);
+	store_stats(rig.st, &s);
+	CU_ASSERT_TRUE(s.rescued > 1 && s.rescued < 100);
+	CU_ASSERT_TRUE(s.evicted > 100);
+	/* The copy is what it was, also for the next process. */
+	rig_reopen(&rig);
+	CU_ASSERT_EQUAL(item_get(&rig, &kept), 1);
+	CU_ASSERT_TRUE(rig_disk_bytes(&rig) <= RIG_SIZE);
+	end();
+}
+
+/* If all are popular, most go all the same. */
+static void
+test_second_chance_for_all(void)
+{
+	struct store_stats s;
+
+	begin_small_segments();
+	for (unsigned no = 0; no < 300; no++) {
+		struct item it = {.no = no, .body_len = 500000, .ttl = 1e10};
+
+		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+		CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+	}
+	store_stats(rig.st, &s);
+	CU_ASSERT_TRUE(s.rescued > 10);
+	CU_ASSERT_TRUE(s.evicted > 150);
+	CU_ASSERT_TRUE(rig_disk_bytes(&rig) <= RIG_SIZE);
+	end();
+}
+
 void
 suite_store(void)
 {
@@ -687,6 +811,7 @@ suite_store(void)
 	CU_add_test(s, "variants are bounded", test_many_variants);
 	CU_add_test(s, "replacement", test_replace);
 	CU_add_test(s, "a purge finds what is queued", test_purge_of_queued);
+	CU_add_test(s, "a soft purge takes off times", test_soft_purge);
 	CU_add_test(s, "the log of bans", test_bans);
 	CU_add_test(s, "oldest inval_seq", test_oldest_inval);
 	CU_add_test(s, "refresh", test_refresh);
@@ -702,4 +827,6 @@ suite_store(void)
 	CU_add_test(s, "readers during churn", test_readers_during_churn);
 	CU_add_test(s, "what can't be opened", test_refusals);
 	CU_add_test(s, "smaller and larger", test_resize);
+	CU_add_test(s, "a second chance", test_second_chance);
+	CU_add_test(s, "a second chance for all", test_second_chance_for_all);
 }

@@ -223,6 +223,192 @@ test_unknown_format(void)
 	end();
 }
 
+/* Only the last one is kept. */
+static void
+test_set_aside_twice(void)
+{
+	struct item it = {.no = 1, .body_len = 50000};
+
+	begin();
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		store_close(&rig.st);
+		set_format(4711 + i);
+		starts_empty(&it, "another version");
+	}
+	end();
+}
+
+/* Waits; what the verdict was. */
+static struct store_verify
+verified(void)
+{
+	struct store_verify v;
+
+	CU_ASSERT_TRUE(store_verify_start(rig.st));
+	do {
+		usleep(1000);
+		store_verify_status(rig.st, &v);
+	} while (v.state == VERIFY_RUNS);
+	store_sync(rig.st);
+	return v;
+}
+
+/*
+ * One bit of each object in a file: somewhere from before bytes ahead of its
+ * body to after bytes into it, at each place where the file has that body.
+ * How many objects were found.
+ */
+static unsigned
+flip_one_each(const char *file, const struct item *it, unsigned n, size_t before,
+    size_t after)
+{
+	char path[128], *buf;
+	struct stat sb;
+	unsigned found = 0;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", rig.dir, file);
+	fd = open(path, O_RDWR);
+	if (fd < 0 || fstat(fd, &sb) != 0)
+		return 0;
+	buf = malloc((size_t)sb.st_size);
+	CU_ASSERT_EQUAL(
+	    pread(fd, buf, (size_t)sb.st_size, 0), (ssize_t)sb.st_size);
+	for (unsigned i = 0; i < n; i++) {
+		char *body = item_body(&it[i]), *at = buf, bit = 0;
+		size_t place = (i * 7919UL) % (before + after);
+
+		while ((at = memmem(at, (size_t)(buf + sb.st_size - at), body,
+			    64)) != NULL) {
+			char *where = at - before + place;
+
+			bit = (char)(*where ^ (1 << i % 8));
+			CU_ASSERT_EQUAL(pwrite(fd, &bit, 1, where - buf), 1);
+			at += 64;
+			found += bit != *where;
+			if (before == 0)
+				break;
+		}
+		free(body);
+	}
+	free(buf);
+	close(fd);
+	return found;
+}
+
+/* One bit in each of 1,000 records and extents */
+static void
+test_verify_finds_all(void)
+{
+	enum { N = 500, INLINE_LEN = 700, EXTENT_LEN = 4000 };
+	static struct item in[N], out[N];
+	struct store_verify v;
+	unsigned found = 0;
+
+	begin();
+	for (unsigned i = 0; i < N; i++) {
+		in[i] = (struct item){.no = 1000 + i, .body_len = INLINE_LEN};
+		out[i] = (struct item){.no = 9000 + i, .body_len = EXTENT_LEN};
+		CU_ASSERT_TRUE(item_put_async(&rig, &in[i]));
+		CU_ASSERT_TRUE(item_put_async(&rig, &out[i]));
+	}
+	store_sync(rig.st);
+	v = verified();
+	CU_ASSERT_EQUAL(v.state, VERIFY_ENDED);
+	CU_ASSERT_EQUAL(v.objects, 2 * N);
+	CU_ASSERT_EQUAL(v.bad, 0);
+	CU_ASSERT_EQUAL(v.bytes, N * (INLINE_LEN + EXTENT_LEN));
+	store_close(&rig.st);
+	/* Ahead of the body: the fixed part, the key and the head */
+	CU_ASSERT_TRUE(
+	    flip_one_each("cat/data.mdb", in, N, 136 + 32, INLINE_LEN) >= N);
+	for (unsigned no = 1; no < 16; no++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "seg/%04u", no);
+		found += flip_one_each(name, out, N, 0, EXTENT_LEN);
+	}
+	CU_ASSERT_EQUAL(found, N);
+	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
+	v = verified();
+	CU_ASSERT_EQUAL(v.objects, 2 * N);
+	CU_ASSERT_EQUAL(v.bad, 2 * N);
+	CU_ASSERT_EQUAL(stats().corrupt, 2 * N);
+	for (unsigned i = 0; i < N; i++) {
+		CU_ASSERT_EQUAL(item_get(&rig, &in[i]), 0);
+		CU_ASSERT_EQUAL(item_get(&rig, &out[i]), 0);
+	}
+	v = verified();
+	CU_ASSERT_EQUAL(v.objects, 0);
+	end();
+}
+
+static void
+test_empty(void)
+{
+	enum { N = 40 };
+	uint64_t objects = 0;
+
+	begin();
+	for (unsigned i = 0; i < N; i++) {
+		struct item it = {.no = i, .body_len = i % 2 ? 300000 : 700};
+
+		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+	}
+	CU_ASSERT_PTR_NULL(rig_ban(&rig, 3, STR("req.url ~ /x")));
+	CU_ASSERT_EQUAL(store_empty(rig.st, &objects, rig.err), 0);
+	CU_ASSERT_EQUAL(objects, N);
+	CU_ASSERT_EQUAL(rig.gone_n, N);
+	CU_ASSERT_EQUAL(stats().objects, 0);
+	CU_ASSERT_EQUAL(stats().segment_bytes_used, 0);
+	CU_ASSERT_EQUAL(store_oldest_inval_seq(rig.st), UINT64_MAX);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < N; i++) {
+			struct item it = {.no = i,
+			    .body_len = i % 2 ? 300000 : 700};
+
+			CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
+		}
+		rig_reopen(&rig);
+	}
+	struct item it = {.no = 7, .body_len = 300000};
+
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+	rig_reopen(&rig);
+	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+	end();
+}
+
+static int
+commit_fails(enum fault_op op)
+{
+	return op == FAULT_CATALOGUE_COMMIT ? EIO : 0;
+}
+
+/* It says so, and everything is as it was. */
+static void
+test_empty_fails(void)
+{
+	struct item it = {.no = 7, .body_len = 300000};
+	uint64_t objects = 0;
+
+	begin();
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+	fault_hook = commit_fails;
+	CU_ASSERT_EQUAL(store_empty(rig.st, &objects, rig.err), -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(rig.err, "Input/output"));
+	fault_hook = NULL;
+	CU_ASSERT_EQUAL(rig.gone_n, 0);
+	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+	rig_reopen(&rig);
+	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+	CU_ASSERT_EQUAL(store_empty(rig.st, &objects, rig.err), 0);
+	CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
+	end();
+}
+
 static void
 test_garbage(void)
 {
@@ -503,6 +689,7 @@ test_failing_disk(void)
 	    {FAULT_SEGMENT_CREATE, EIO},
 	    {FAULT_SEGMENT_WRITE, ENOSPC},
 	    {FAULT_SEGMENT_SYNC, EIO},
+	    {FAULT_CATALOGUE_BEGIN, EIO},
 	    {FAULT_CATALOGUE_COMMIT, ENOSPC},
 	};
 	struct item old = {.no = 1, .body_len = 800};
@@ -511,7 +698,7 @@ test_failing_disk(void)
 	fault_retry_ms = 100;
 	begin();
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &old), 0);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		new.no = 10 + i;
 		fault_at = t[i].op;
 		fault_error = t[i].error;
@@ -531,7 +718,7 @@ test_failing_disk(void)
 	}
 	CU_ASSERT_EQUAL(item_get(&rig, &old), 1);
 	/* One message for the failure, one for its end */
-	CU_ASSERT_EQUAL(rig.message_n, 8);
+	CU_ASSERT_EQUAL(rig.message_n, 10);
 	rig_reopen(&rig);
 	for (unsigned i = 0; i < 4; i++) {
 		new.no = 10 + i;
@@ -603,6 +790,226 @@ test_small_disk(void)
 	end();
 }
 
+/* Nothing wrong is given out, and it works again when the disk does. */
+static void
+test_disk_cannot_be_read(void)
+{
+	static const enum fault_op op[] = {FAULT_SEGMENT_OPEN,
+	    FAULT_SEGMENT_READ, FAULT_CATALOGUE_READ};
+
+	for (size_t i = 0; i < sizeof op / sizeof op[0]; i++) {
+		struct item it = {.no = 1, .body_len = 300000};
+		struct item small = {.no = 2, .body_len = 700};
+
+		begin();
+		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+		CU_ASSERT_NOT_EQUAL(item_put(&rig, &small), 0);
+		/* The segment that is filled is open from the start. */
+		for (unsigned no = 10; no < 22; no++) {
+			struct item more = {.no = no, .body_len = 500000};
+
+			CU_ASSERT_NOT_EQUAL(item_put(&rig, &more), 0);
+		}
+		rig_reopen(&rig);
+		fault_at = op[i];
+		fault_error = EIO;
+		fault_hook = fail;
+		for (unsigned n = 0; n < 3; n++) {
+			CU_ASSERT_NOT_EQUAL(item_get(&rig, &it), 1);
+			CU_ASSERT_EQUAL(item_get(&rig, &small) == 1,
+			    op[i] != FAULT_CATALOGUE_READ);
+		}
+		fault_hook = NULL;
+		CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+		CU_ASSERT_EQUAL(item_get(&rig, &small), 1);
+		end();
+	}
+}
+
+/*
+ * Who reads a map of a file that was cut short gets SIGBUS: here an error,
+ * and the next start sets the store aside.
+ */
+static int
+use_cut_catalogue(void)
+{
+	struct item small = {.no = 1, .body_len = 700};
+	struct item other = {.no = 2, .body_len = 700};
+	struct store_object *o;
+	char path[128];
+	uint64_t seq = 0;
+
+	if (!rig_open(&rig) || item_put(&rig, &small) == 0)
+		return 1;
+	/* Not all on the pages that are in the process's own memory */
+	for (unsigned no = 10; no < 500; no++) {
+		struct item more = {.no = no, .body_len = 900};
+
+		item_put_async(&rig, &more);
+	}
+	store_sync(rig.st);
+	snprintf(path, sizeof path, "%s/cat/data.mdb", rig.dir);
+	if (truncate(path, 8192) != 0)
+		return 2;
+	if (item_get(&rig, &small) != -1)
+		return 3;
+	if (strstr(rig.message, "cut short") == NULL || rig.message_n != 1)
+		return 4;
+	if (item_put(&rig, &other) != 0 || !stats().read_only)
+		return 5;
+	if (rig_purge(&rig, 1, 1) == NULL || store_next(rig.st, &seq, &o) != -1)
+		return 6;
+	if (store_inval_each(rig.st, NULL, NULL) != -1)
+		return 7;
+	store_close(&rig.st);
+	return 0;
+}
+
+static void
+test_cut_catalogue(void)
+{
+	struct item it = {.no = 1, .body_len = 700};
+	int status;
+	pid_t pid;
+
+	rig_init(&rig);
+	pid = fork();
+	if (pid == 0)
+		_exit(use_cut_catalogue());
+	waitpid(pid, &status, 0);
+	CU_ASSERT_TRUE(WIFEXITED(status));
+	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+	starts_empty(&it, "damaged");
+	end();
+}
+
+/* The writer is the first to meet the page that is not there. */
+static int
+write_cut_catalogue(void)
+{
+	struct item it = {.no = 1, .body_len = 700};
+	char path[128];
+
+	if (!rig_open(&rig))
+		return 1;
+	for (unsigned no = 10; no < 500; no++) {
+		struct item more = {.no = no, .body_len = 900};
+
+		item_put_async(&rig, &more);
+	}
+	store_sync(rig.st);
+	snprintf(path, sizeof path, "%s/cat/data.mdb", rig.dir);
+	if (truncate(path, 4096) != 0)
+		return 2;
+	if (item_put(&rig, &it) != 0 || rig_purge(&rig, 1, 1) == NULL)
+		return 3;
+	if (strstr(rig.message, "cut short") == NULL &&
+	    strstr(rig.message, "Input/output") == NULL)
+		return 4;
+	store_close(&rig.st);
+	return 0;
+}
+
+static void
+test_cut_catalogue_write(void)
+{
+	int status;
+	pid_t pid;
+
+	rig_init(&rig);
+	pid = fork();
+	if (pid == 0)
+		_exit(write_cut_catalogue());
+	waitpid(pid, &status, 0);
+	CU_ASSERT_TRUE(WIFEXITED(status));
+	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+	end();
+}
+
+/* A segment that is cut short while it is read: no bytes, no signal. */
+static void
+test_cut_segment(void)
+{
+	struct item it = {.no = 77, .body_len = 500000};
+	char path[128];
+
+	begin();
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+	snprintf(path, sizeof path, "%s/seg/0001", rig.dir);
+	CU_ASSERT_EQUAL(truncate(path, 100000), 0);
+	CU_ASSERT_EQUAL(item_get(&rig, &it), -1);
+	end();
+}
+
+/* One disk operation after the other fails, once. */
+static _Atomic int faults_left;
+
+static int
+fail_one(enum fault_op op)
+{
+	(void)op;
+	return --faults_left == 0 ? EIO : 0;
+}
+
+static void
+put_get_purge(bool *purged)
+{
+	for (unsigned no = 1; no <= 14; no++) {
+		struct item it = {.no = no,
+		    .body_len = no % 3 == 0   ? 700
+				: no % 3 == 1 ? 40000
+					      : 8000000};
+
+		(void)item_put(&rig, &it);
+		(void)item_get(&rig, &it);
+	}
+	*purged = rig_purge(&rig, 1, 13) == NULL;
+	rig_reopen(&rig);
+}
+
+static void
+test_each_fault(void)
+{
+	/* each at first, then some: there are many writes */
+	int step = getenv("COPAL_EACH_FAULT") != NULL ? 1 : 20;
+	int n = 0, old = fault_retry_ms;
+
+	fault_retry_ms = 1;
+	do {
+		bool purged = false;
+
+		begin();
+		n += n < 20 ? 1 : step;
+		faults_left = n;
+		fault_hook = fail_one;
+		put_get_purge(&purged);
+		fault_hook = NULL;
+		if (rig.st == NULL) /* it said why */
+			rig_open(&rig);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(rig.st);
+		for (unsigned no = 1; no <= 14; no++) {
+			struct item it = {.no = no,
+			    .body_len = no % 3 == 0   ? 700
+					: no % 3 == 1 ? 40000
+						      : 8000000};
+			int got = item_get(&rig, &it);
+
+			/* Right, or not there */
+			CU_ASSERT_TRUE(got == 0 || got == 1);
+			if (no == 13 && purged)
+				CU_ASSERT_EQUAL(got, 0);
+		}
+		/* And it works again. */
+		CU_ASSERT_NOT_EQUAL(
+		    item_put(&rig, &(struct item){.no = 99, .body_len = 5000}),
+		    0);
+		end();
+	} while (faults_left <= 0);
+	CU_ASSERT_TRUE(n > 30);
+	fault_retry_ms = old;
+}
+
 static void
 test_file_size_limit(void)
 {
@@ -642,11 +1049,21 @@ suite_store_damage(void)
 	CU_add_test(s, "a lost segment", test_lost_segment);
 	CU_add_test(s, "an unknown format", test_unknown_format);
 	CU_add_test(s, "garbage", test_garbage);
+	CU_add_test(s, "set aside twice", test_set_aside_twice);
+	CU_add_test(s, "verify finds all", test_verify_finds_all);
+	CU_add_test(s, "emptied", test_empty);
+	CU_add_test(s, "emptied on a failing disk", test_empty_fails);
 	CU_add_test(s, "garbage in a mount point", test_garbage_in_place);
 	CU_add_test(s, "how it ended before", test_state);
 	CU_add_test(s, "kill -9", test_kill);
 	CU_add_test(s, "a failing disk", test_failing_disk);
 	CU_add_test(s, "a purge on a failing disk", test_purge_on_failing_disk);
 	CU_add_test(s, "a small disk", test_small_disk);
+	CU_add_test(s, "a disk that cannot be read", test_disk_cannot_be_read);
+	CU_add_test(s, "each operation fails once", test_each_fault);
 	CU_add_test(s, "a limit on file size", test_file_size_limit);
+	CU_add_test(s, "a catalogue cut short in use", test_cut_catalogue);
+	CU_add_test(
+	    s, "a catalogue cut short, written", test_cut_catalogue_write);
+	CU_add_test(s, "a segment cut short in use", test_cut_segment);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "params.h"
 #include "vary.h"
 
 void suite_vary(void);
@@ -19,7 +20,7 @@ static int
 begin(void)
 {
 	mem = aligned_alloc(16, MEM);
-	return mem == NULL;
+	return mem == NULL || (params == NULL && params_init() != 0);
 }
 
 static int
@@ -92,10 +93,30 @@ test_match(void)
 	CU_ASSERT_FALSE(vary_matches(spec, &req));
 	/* case of values counts */
 	clear(MEM);
-	add(&resp, "Vary", "Accept-Language");
-	add(&req, "Accept-Language", "de");
+	add(&resp, "Vary", "X-Case");
+	add(&req, "X-Case", "de");
 	CU_ASSERT_EQUAL(vary_make(&resp, &req, &a, &spec), VARY_SPEC);
 	req.field[0].value = "DE";
+	CU_ASSERT_FALSE(vary_matches(spec, &req));
+	/* but not in these; nor do weights that say nothing, nor the order */
+	clear(MEM);
+	add(&resp, "Vary", "Accept-Language");
+	add(&req, "Accept-Language", "de ; q=1.000,en;Q=0.50 ,  fr;q=0");
+	CU_ASSERT_EQUAL(vary_make(&resp, &req, &a, &spec), VARY_SPEC);
+	req.field_n = 0;
+	add(&req, "Accept-Language", "EN;q=0.5");
+	add(&req, "Accept-Language", "fr;q=0.0, De");
+	CU_ASSERT_TRUE(vary_matches(spec, &req));
+	req.field_n = 0;
+	add(&req, "Accept-Language", "EN;q=0.5, de;q=0.9, fr;q=0");
+	CU_ASSERT_FALSE(vary_matches(spec, &req));
+	/* a quoted string is left alone */
+	clear(MEM);
+	add(&resp, "Vary", "Accept");
+	add(&req, "Accept", "a/b;x=\"Y, z\", c/d");
+	CU_ASSERT_EQUAL(vary_make(&resp, &req, &a, &spec), VARY_SPEC);
+	req.field_n = 0;
+	add(&req, "Accept", "a/b;x=\"y, z\", c/d");
 	CU_ASSERT_FALSE(vary_matches(spec, &req));
 }
 
@@ -114,6 +135,15 @@ test_lines(void)
 	CU_ASSERT_TRUE(vary_matches(spec, &req));
 	req.field_n = 0;
 	add(&req, "X-List", "a,b");
+	CU_ASSERT_TRUE(vary_matches(spec, &req));
+	req.field_n = 0;
+	add(&req, "X-List", "b,a");
+	CU_ASSERT_FALSE(vary_matches(spec, &req));
+	req.field_n = 0;
+	add(&req, "X-List", "\"a, b\"");
+	CU_ASSERT_EQUAL(vary_make(&resp, &req, &a, &spec), VARY_SPEC);
+	req.field_n = 0;
+	add(&req, "X-List", "\"a,b\"");
 	CU_ASSERT_FALSE(vary_matches(spec, &req));
 }
 

@@ -65,11 +65,12 @@ static const char everything[] =
     "acl local +log { \"localhost\"; \"10.0.0.0\"/8; !\"10.1.1.1\";\n"
     "  (\"gone.example\"); \"192.168\"/16; \"::1\"/128; }\n"
     "acl empty -pedantic { }\n"
+    "acl folded +fold(-report) +table { \"10.0.0.0\"/9; \"10.128.0.0\"/9; }\n"
     "sub own-sub { if (!req.http.x) { return; } else { } }\n"
     "sub vcl_init { return (ok); }\n"
     "sub vcl_recv {\n"
     "  call own-sub;\n"
-    "  if (client.ip ~ local || server.ip !~ empty ||\n"
+    "  if (client.ip ~ local || server.ip !~ empty && client.ip !~ folded ||\n"
     "      remote.ip == \"127.0.0.1\" || client.ip != local.ip) {\n"
     "    set req.backend_hint = inline;\n"
     "  } elseif (req.url ~ \"^/\\d+\\?\" && req.http.a) {\n"
@@ -94,12 +95,12 @@ static const char everything[] =
     "  set req.http.i = std.integer(req.http.n, 7);\n"
     "  set req.http.d = std.duration(real=1.5, fallback=2s) * 2;\n"
     "  set req.http.d += \"x\";\n"
-    "  set req.ttl = 10s; unset req.ttl; unset req.http.x;\n"
+    "  set req.ttl = 10s; unset req.http.x; unset req.ttl;\n"
     "  std.collect(req.http.cookie, \"; \");\n"
     "  std.log(\"x\" + req.url); std.ban(\"req.url == x\"); ban(\"y\");\n"
     "  set req.url = regsuball(regsub(req.url, \"\\?.*$\", \"\"), \"//+\","
     " \"/\");\n"
-    "  std.rollback(req); rollback(req);\n"
+    "  std.rollback(req);\n"
     "  if (std.ip(req.http.ip, \"0.0.0.0\") ~ local) { return (purge); }\n"
     "  if (std.fileread(\"/etc/x\") == std.fileread(\"/etc/y\")) { }\n"
     "  { return (fail(\"no\")); }\n"
@@ -160,6 +161,23 @@ test_accepted(void)
 	    BACKEND "sub vcl_beresp_hitmiss { set beresp.ttl = 1s; }",
 	    RECV("std.syslog(priority=1, s=\"x\");"),
 	    RECV("set req.http.x = default;"),
+	    RECV("if (client.ip == \"localhost\") { }"),
+	    RECV("set req.ttl = 10.m + 1.s;"),
+	    RECV("unset req.http./* {{ tls }} */X-Forwarded-Proto; "
+		 "std . log(req . http.x + req.http . \"x.y\" + "
+		 "req.http.z .upper());"),
+	    RECV("if (req.xid ~ \"1$\" || req.xid == \"7\" || "
+		 "req.xid % 2 == 1) { }"),
+	    "vcl 4.0; backend b none; sub vcl_recv { rollback(req); }",
+	    BACKEND "vcl 4.0;",
+	    "vcl 4.1; backend b None;",
+	    BACKEND "acl obj { } sub vcl_recv { if (client.ip ~ obj) { } }",
+	    BACKEND "acl a { } probe p { } sub s { } backend c none;"
+		    "unused a; unused p; unused s; unused c;",
+	    BACKEND "probe p { .initial = 100; .threshold = 0; } "
+		    "backend c { .host = \"a\"; .probe = p; } sub vcl_recv "
+		    "{ set req.backend_hint = c; set req.http.p = p; }",
+	    "vcl 4.1; backend b none; sub vcl_init { ban(\"obj.age > 1d\"); }",
 	    RECV("set req.http.x = storage.a;"),
 	    RESPONSE("set beresp.do_stream = !beresp.http.x;"),
 	    RESPONSE("set beresp.grace = 1h + 5m;"),
@@ -172,7 +190,7 @@ test_accepted(void)
 			fprintf(
 			    stderr, "of: %s\n%s", programs[i], r.diagnostics);
 		CU_ASSERT_PTR_NOT_NULL(r.c);
-		CU_ASSERT_STRING_EQUAL(r.diagnostics, "");
+	CU_ASSERT_STRING_EQUAL(r.diagnostics, "");
 		vcl_compile_result_free(&r);
 	}
 }
@@ -203,6 +221,27 @@ test_refused(void)
 	    {RECV("else { }"), "'else' without an 'if'"},
 	    {RECV("return hash;"), "'return (hash);'"},
 	    {RECV("return (hsah);"), "did you mean 'hash'?"},
+	    {RECV("return (hit_for_pass);"), "'return (pass(120s));'"},
+	    {RECV("if (req.url == \"a\" and req.url == \"b\") { }"),
+		"'and' is written '&&'"},
+	    {RECV("if (req.esi_level or req.can_gzip) { }"),
+		"'or' is written '||'"},
+	    {RECV("if (req.http.x > 1) { }"), "std.integer() makes a number"},
+	    {RECV("set req.backend_hint = \"b\";"), "without quotes"},
+	    {BACKEND "sub vcl_hit { set obj.http.x = \"1\"; }",
+		"'obj.http.x' can't be set; beresp is what becomes"},
+	    {RESPONSE("if (req.url ~ \"^/a\") { }"),
+		"it can be in client subs; the fetch's copy of it is bereq"},
+	    {BACKEND "import header; sub vcl_recv { if (header.get("
+		"header.dyn(obj_stale, \"a\"), \"b\")) { } }",
+		"'obj_stale' can't be read in vcl_recv; it can be in "
+		"vcl_backend_refresh"},
+	    {BACKEND "/* a /* b */", "4:6: error: '/*' in a comment"},
+	    {BACKEND "/* a", "'*/' is missing"},
+	    {BACKEND "acl a { \"10.1.2.3\"; ! \"10.1.2.3\"/32; }",
+		"the same network is there without and with '!'"},
+	    {BACKEND "acl a -pedantic { ! \"10.0.0.1\"/8; \"10\"; }",
+		"the same network is there without and with '!'"},
 	    {RECV("return (synth);"), "'synth' takes arguments"},
 	    {RECV("return (hash(1));"), "'hash' takes no arguments"},
 	    {RECV("return (synth(99));"), "warning: a status has"},
@@ -217,7 +256,7 @@ test_refused(void)
 	    {BACKEND "}", "'}' without a '{'"},
 	    {BACKEND "sbu x { }", "did you mean 'sub'?"},
 	    {BACKEND "director d { }", "'director' is VCL 3"},
-	    {BACKEND "vcl 4.0;", "this file is VCL 4.1"},
+	    {"vcl 4.0; backend b none; vcl 4.1;", "this file is VCL 4.0"},
 	    /* names */
 	    {BACKEND "sub vcl_rcv { }", "did you mean 'vcl_recv'?"},
 	    {BACKEND "sub vcl_fetch { }", "it is vcl_backend_response"},
@@ -242,6 +281,12 @@ test_refused(void)
 		"can't compare DURATION with INT; give it a unit: 5s"},
 	    {RESPONSE("if (beresp.status == \"200\") { }"),
 		"can't compare INT with STRING"},
+	    {RECV("if (req.http.a == 12) { }"),
+		"can't compare STRING with INT; a text is written in quotes"},
+	    {RECV("if (req.http.a == req.ttl) { }"),
+		"can't compare STRING with DURATION; \"\" + x makes"},
+	    {RECV("if (req.restarts ~ \"1\") { }"),
+		"'~' is for STRING and IP, not for INT; \"\" + x makes"},
 	    {RESPONSE("set beresp.ttl = 1s * 1s;"),
 		"'*' is not possible between DURATION and DURATION"},
 	    {RESPONSE("set beresp.uncacheable += true;"),
@@ -249,7 +294,7 @@ test_refused(void)
 	    {RESPONSE("if (now) { }"), "expected BOOL, found TIME"},
 	    {RESPONSE("set beresp.backend = b;"), "can't be set"},
 	    {RECV("if (client.ip ~ \"x\") { }"), "matched with an acl"},
-	    {RECV("if (client.ip == \"x\") { }"), "'x' is no address"},
+	    {RECV("if (client.ip == \"x y\") { }"), "is no address"},
 	    {BACKEND "acl a { } sub vcl_recv { if (req.url ~ a) { } }",
 		"std.ip() makes one"},
 	    {RECV("if (req.url ~ \"a(b\") { }"),
@@ -292,14 +337,33 @@ test_refused(void)
 	    {"vcl 4.1; backend b { .host = \"a\"; .probe = p; }",
 		"unknown probe 'p'"},
 	    {BACKEND "probe p { .window = 65; }", "from 1 to 64"},
-	    {BACKEND "probe p { .threshold = 9; }", "must not be larger"},
+	    {BACKEND "probe p { .window = 5; .threshold = 9; }",
+		"must not be larger"},
+	    {BACKEND "probe p { .threshold = 9; }", "never gets healthy"},
+	    {"vcl 4.1; backend b { .host = \"\"; }", "'.host' is empty"},
+	    {"vcl 4.1; backend b { .host = \"a:80\"; .port = \"81\"; }",
+		"has a port already"},
+	    {"vcl 4.1; backend b { .host = \"[::1]:80\"; .port = \"81\"; }",
+		"has a port already"},
+	    {BACKEND "acl a { \"1.2.3.4:80\"; }", "expected an address"},
+	    {BACKEND "acl a { \"\"; }", "expected an address"},
+	    {BACKEND "acl a { \"1.2.3.0/24\"/24; }", "given twice"},
+	    {BACKEND "acl vcl_a { }", "can't be the name of an acl"},
+	    {BACKEND "unused a;", "no backend, acl, probe or sub 'a' above"},
+	    /* of older VCL */
+	    {RECV("set req.request = \"GET\";"), "it is req.method now"},
+	    {RECV("set req.backend = b;"), "it is req.backend_hint now"},
+	    {RECV("rollback(req);"), "write 'std.rollback'"},
+	    {RESPONSE("set beresp.saintmode = 10s;"), "vmod saintmode"},
 	    {BACKEND "acl a { \"1.2.3.4\"/24; }", "beyond its mask"},
 	    {BACKEND "acl a { \"1.2.3.0\"/33; }", "the address has 32"},
 	    {BACKEND "acl a { \"::\"/129; }", "a mask of 129 bits"},
 	    {BACKEND "acl a +nope { }", "expected a flag"},
+	    {BACKEND "acl a +fold(report) { }", "of fold(-report)"},
+	    {BACKEND "acl a +fold(-x) { }", "expected 'report'"},
 	    {BACKEND "include \"./no/such\";", "can't include"},
 	    /* warnings */
-	    {BACKEND "sub a { }", "warning: sub 'a' is never called"},
+	    {BACKEND "sub a { }", "warning: sub 'a' is never used"},
 	    {BACKEND "backend c none;", "backend 'c' is never used"},
 	    {BACKEND "acl a { }", "acl 'a' is never used"},
 	};
@@ -354,6 +418,8 @@ test_limits(void)
 	    {RECV_OPEN "if (req.url) { }", " elseif (req.url ~ \"x\") { }",
 		1000, "}", NULL},
 	    {RECV_OPEN, "set req.url = \"x\";", 20000, "}", NULL},
+	    /* one long line took minutes */
+	    {RECV_OPEN "set req.http.a = ", "\"x\" ", 1000000, ";}", NULL},
 	    {BACKEND "#", "x", 17 << 20, "", "16 MiB"},
 	};
 
@@ -386,6 +452,33 @@ test_call_depth(void)
 		sprintf(text + n, "sub s%d { }", depth);
 		r = compile(text);
 		CU_ASSERT_EQUAL(r.c != NULL, depth == 20);
+		vcl_compile_result_free(&r);
+	}
+}
+
+/* Ten calls in each of thirty subs are more than a request can run. */
+static void
+test_call_fan_out(void)
+{
+	char text[8192];
+	struct vcl_compile_result r;
+
+	for (int depth = 3; depth <= 30; depth += 27) {
+		size_t n = (size_t)sprintf(text, RECV("call s0;"));
+
+		for (int i = 0; i < depth; i++) {
+			n += (size_t)sprintf(text + n, "sub s%d {", i);
+			for (int j = 0; j < 10; j++)
+				n += (size_t)sprintf(
+				    text + n, " call s%d;", i + 1);
+			n += (size_t)sprintf(text + n, " }\n");
+		}
+		sprintf(text + n, "sub s%d { }", depth);
+		r = compile(text);
+		CU_ASSERT_EQUAL(r.c != NULL, depth == 3);
+		if (depth > 3)
+			CU_ASSERT_PTR_NOT_NULL(
+			    strstr(r.diagnostics, "may run more than"));
 		vcl_compile_result_free(&r);
 	}
 }
@@ -469,6 +562,22 @@ test_options(void)
 	CU_ASSERT_PTR_NULL(r.c);
 	CU_ASSERT_EQUAL(r.error_n, 1);
 	vcl_compile_result_free(&r);
+	options.warnings_are_errors = false;
+	options.unused_is_error = true;
+	vcl_compile("x", STR(BACKEND "acl a { } backend c none; probe p { } "
+				     "sub s { } sub t { } unused t;"),
+	    &options, &r);
+	CU_ASSERT_PTR_NULL(r.c);
+	CU_ASSERT_EQUAL(r.error_n, 4);
+	CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics, "'unused a;' says"));
+	vcl_compile_result_free(&r);
+	options.no_paths = true;
+	vcl_compile("x", STR(BACKEND "include \"./x\"; import std from \"x\";"),
+	    &options, &r);
+	CU_ASSERT_PTR_NULL(r.c);
+	CU_ASSERT(r.error_n >= 2); /* the module is not there, either */
+	CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics, "vcc_unsafe_path"));
+	vcl_compile_result_free(&r);
 	options.no_files = true;
 	vcl_compile("x", STR(BACKEND "include \"/etc/passwd\";"), &options, &r);
 	CU_ASSERT_PTR_NULL(r.c);
@@ -479,6 +588,36 @@ test_options(void)
 	vcl_compile_result_free(&r);
 }
 
+static const char *
+label(unsigned i)
+{
+	static const char *const names[] = {"blog", "shop"};
+
+	return i < 2 ? names[i] : NULL;
+}
+
+static void
+test_labels(void)
+{
+#define GO(x) BACKEND "sub vcl_recv { return (vcl(" x ")); }"
+	struct vcl_compile_options options = {.label = label};
+	struct vcl_compile_result r;
+
+	vcl_compile("x", STR(GO("shop")), &options, &r);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r.c);
+	CU_ASSERT_PTR_NOT_NULL(strstr(r.c, "{\"shop\", &label_0}"));
+	vcl_compile_result_free(&r);
+	vcl_compile("x", STR(GO("shpo")), &options, &r);
+	CU_ASSERT_PTR_NULL(r.c);
+	CU_ASSERT_PTR_NOT_NULL(strstr(r.diagnostics,
+	    "unknown label 'shpo'; did you mean 'shop'?"));
+	vcl_compile_result_free(&r);
+	/* nobody knows the labels */
+	vcl_compile("x", STR(GO("shpo")), NULL, &r);
+	CU_ASSERT_PTR_NOT_NULL(r.c);
+	vcl_compile_result_free(&r);
+}
+
 void
 suite_vcl_compile(void)
 {
@@ -486,9 +625,11 @@ suite_vcl_compile(void)
 
 	CU_add_test(s, "a program with everything", test_everything);
 	CU_add_test(s, "accepted programs", test_accepted);
+	CU_add_test(s, "labels", test_labels);
 	CU_add_test(s, "refused programs", test_refused);
 	CU_add_test(s, "limits", test_limits);
 	CU_add_test(s, "depth of calls", test_call_depth);
+	CU_add_test(s, "calls that multiply", test_call_fan_out);
 	CU_add_test(s, "include", test_include);
 	CU_add_test(s, "options", test_options);
 }

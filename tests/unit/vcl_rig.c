@@ -31,7 +31,8 @@ vcl_rig_begin(struct vcl_rig *r, size_t size)
 	r->req.stream = &r->stream;
 	r->req.xid = 1001;
 	r->req.sess_xid = 1000;
-	r->req.peer = r->req.local = &r->peer;
+	r->req.peer = r->req.local = r->req.client = r->req.server =
+	    &r->peer;
 	r->req.listener_name = "a0";
 	r->req.ttl_limit = r->req.grace_limit = -1;
 	if (!http_init(&r->req.http, &r->ws, 16) ||
@@ -57,7 +58,7 @@ vcl_rig_fetch(struct vcl_rig *r)
 	r->ctx.fetch = f;
 	r->ctx.now = 1e9;
 	f->xid = 1002;
-	f->peer = f->local = r->peer;
+	f->peer = f->local = f->client = f->server = r->peer;
 	f->listener_name = "a0";
 	f->connect_timeout = f->first_byte_timeout =
 	    f->between_bytes_timeout = -1;

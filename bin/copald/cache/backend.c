@@ -1,22 +1,20 @@
 /*
- * backend.c - origins, and their idle connections.
+ * backend.c - origins: made of VCL's declarations, their health.
  */
-#include <errno.h>
-#include <fnmatch.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "backend.h"
+#include "backend_conn.h"
 #include "core.h"
-#include "counters.h"
+#include "director.h"
+#include "ewma.h"
 #include "params.h"
+#include "probe.h"
+#include "resolver.h"
 
-static struct backend *backends;
-static pthread_mutex_t backends_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Not yet answered is no better than that. */
+#define FAILURE_SECONDS 1.0
 
 static char *
 dup_str(struct str s)
@@ -24,28 +22,131 @@ dup_str(struct str s)
 	return s.p == NULL ? NULL : strndup(s.p, s.len);
 }
 
+/* Its address as addr_parse() takes it: .host may have a port, too. */
 static void
-backend_resolve(struct backend *b, const struct vcl_backend_def *d, char *err,
+address_text(const struct vcl_backend_def *d, char *text, size_t size)
+{
+	struct str port = d->port.p != NULL ? d->port : STR("80");
+	unsigned colons = 0;
+
+	for (size_t i = 0; i < d->host.len; i++)
+		colons += d->host.p[i] == ':';
+	if (d->path.p != NULL)
+		snprintf(text, size, "%.*s", STR_ARG(d->path));
+	else if (colons > 1 && d->host.p[0] != '[')
+		snprintf(text, size, "[%.*s]:%.*s", STR_ARG(d->host),
+		    STR_ARG(port));
+	else if (colons == 0 || d->host.p[d->host.len - 1] == ']')
+		snprintf(text, size, "%.*s:%.*s", STR_ARG(d->host),
+		    STR_ARG(port));
+	else
+		snprintf(text, size, "%.*s", STR_ARG(d->host));
+}
+
+/* A name's host without the labels of a service: "_http._tcp.example.com". */
+static struct str
+host_of(struct str host)
+{
+	while (host.len > 0 && host.p[0] == '_') {
+		const char *dot = memchr(host.p, '.', host.len);
+
+		if (dot == NULL)
+			break;
+		host.len -= (size_t)(dot + 1 - host.p);
+		host.p = dot + 1;
+	}
+	return host;
+}
+
+/* Takes its addresses, or its name; false: no memory. */
+static bool
+take_address(struct backend *b, const struct vcl_backend_def *d, char *err,
     size_t err_len)
 {
-	char text[600], why[200];
+	struct addr found[8]; /* an empty host may be several */
+	char text[600], name[ADDR_NAME_MAX], why[200];
+	unsigned port;
 	int n;
 
-	if (d->path.p != NULL)
-		snprintf(text, sizeof text, "%.*s", STR_ARG(d->path));
-	else if (d->host.len > 0 && memchr(d->host.p, ':', d->host.len) &&
-	    d->host.p[0] != '[')
-		snprintf(text, sizeof text, "[%.*s]:%.*s", STR_ARG(d->host),
-		    STR_ARG(d->port.p != NULL ? d->port : STR("80")));
-	else
-		snprintf(text, sizeof text, "%.*s:%.*s", STR_ARG(d->host),
-		    STR_ARG(d->port.p != NULL ? d->port : STR("80")));
-	n = addr_parse(text, "80", false, b->addr, BACKEND_ADDR_MAX, why,
+	address_text(d, text, sizeof text);
+	b->where = strdup(text);
+	if (b->where == NULL)
+		return false;
+	n = addr_parse_literal(text, "80", found, 8, name, &port, why,
 	    sizeof why);
-	if (n <= 0)
+	if (n < 0) {
 		snprintf(err, err_len, "Backend %s: %s", d->name, why);
-	else
-		b->addr_n = (unsigned)n;
+		return true;
+	}
+	if (n == 0) {
+		b->dns = dns_name_get(name, name[0] == '_' ? 0 : port);
+		return b->dns != NULL;
+	}
+	b->addrs = addr_set_new((unsigned)n);
+	if (b->addrs == NULL)
+		return false;
+	for (int i = 0; i < n; i++)
+		b->addrs->at[i].addr = found[i];
+	return true;
+}
+
+struct addr_set *
+backend_addrs(const struct backend *b)
+{
+	if (b->dns != NULL)
+		return dns_name_addrs(b->dns);
+	return b->addrs != NULL ? addr_set_ref(b->addrs) : NULL;
+}
+
+/* The host name that a proxy on the way is told: .authority, or its default. */
+static struct str
+authority_of(const struct vcl_backend_def *d)
+{
+	return d->authority.p != NULL ? d->authority :
+	    d->host_header.p != NULL ? d->host_header : host_of(d->host);
+}
+
+/* What each new connection begins with; false: no memory. */
+static bool
+take_opening(struct backend *b, const struct vcl_backend_def *d)
+{
+	if (b->via != NULL && (b->authority = dup_str(authority_of(d))) == NULL)
+		return false;
+	b->preamble_len = d->preamble.len;
+	if (b->preamble_len == 0)
+		return true;
+	b->preamble = malloc(b->preamble_len);
+	if (b->preamble == NULL)
+		return false;
+	memcpy(b->preamble, d->preamble.p, b->preamble_len);
+	return true;
+}
+
+/* All but addresses; false: no memory */
+static bool
+fill_in(struct backend *b, const struct vcl_backend_def *d,
+    const char *program_name)
+{
+	b->none = d->none;
+	b->name = strdup(d->name);
+	b->program_name = strdup(program_name);
+	b->host_header = dup_str(d->host_header);
+	if (b->host_header == NULL && !d->none)
+		b->host_header = d->path.p != NULL ? strdup("0.0.0.0") :
+		    dup_str(host_of(d->host));
+	b->connect_timeout = d->connect_timeout;
+	b->first_byte_timeout = d->first_byte_timeout;
+	b->between_bytes_timeout = d->between_bytes_timeout;
+	b->max_connections = d->max_connections;
+	b->wait_timeout = d->wait_timeout;
+	b->idle_timeout = d->idle_timeout;
+	b->max_idle = d->max_idle;
+	b->proxy_header = d->proxy_header;
+	b->changed = clock_wall();
+	if (d->via != NULL && *d->via != NULL)
+		b->via = backend_ref(*d->via);
+	b->idle = calloc(core_count() > 0 ? core_count() : 1, sizeof *b->idle);
+	return b->name != NULL && b->program_name != NULL && b->idle != NULL;
 }
 
 struct backend *
@@ -60,32 +161,23 @@ backend_new(const struct vcl_backend_def *d, const char *program_name,
 		return NULL;
 	}
 	b->ref = 1;
-	b->none = d->none;
-	b->name = strdup(d->name);
-	b->program_name = strdup(program_name);
-	b->host_header = dup_str(d->host_header);
-	if (b->host_header == NULL && !d->none)
-		b->host_header = d->path.p != NULL ? strdup("0.0.0.0") :
-		    dup_str(d->host);
-	b->connect_timeout = d->connect_timeout;
-	b->first_byte_timeout = d->first_byte_timeout;
-	b->between_bytes_timeout = d->between_bytes_timeout;
-	b->max_connections = d->max_connections;
-	b->proxy_header = d->proxy_header;
-	b->changed = clock_wall();
-	b->idle = calloc(core_count() > 0 ? core_count() : 1, sizeof *b->idle);
-	if (b->name == NULL || b->program_name == NULL || b->idle == NULL) {
-		snprintf(err, err_len, "No memory");
-		backend_unref(&b);
-		return NULL;
-	}
-	if (!d->none)
-		backend_resolve(b, d, err, err_len);
-	pthread_mutex_lock(&backends_lock);
-	b->next = backends;
-	backends = b;
-	pthread_mutex_unlock(&backends_lock);
+	b->cold = true;
+	slots_init(&b->slots, d->max_connections, d->wait_limit >= 0 ?
+	    (unsigned)d->wait_limit : params->backend_wait_limit);
+	backend_enlist(b);
+	if (!fill_in(b, d, program_name))
+		goto no_memory;
+	if (d->none)
+		return b;
+	if (!take_address(b, d, err, err_len) || !take_opening(b, d))
+		goto no_memory;
+	if (d->probe != NULL && !probe_join(b, d->probe))
+		goto no_memory;
 	return b;
+no_memory:
+	snprintf(err, err_len, "No memory");
+	backend_unref(&b);
+	return NULL;
 }
 
 struct backend *
@@ -98,16 +190,17 @@ backend_ref(struct backend *b)
 static void
 backend_free(struct backend *b)
 {
-	struct backend **pp;
-
-	pthread_mutex_lock(&backends_lock);
-	for (pp = &backends; *pp != NULL; pp = &(*pp)->next)
-		if (*pp == b) {
-			*pp = b->next;
-			break;
-		}
-	pthread_mutex_unlock(&backends_lock);
+	probe_forget(b);
+	backend_delist(b);
+	if (b->via != NULL)
+		backend_unref(&b->via);
+	slots_destroy(&b->slots);
 	free((void *)b->idle);
+	dns_name_unref(&b->dns);
+	addr_set_unref(&b->addrs);
+	free(b->where);
+	free(b->authority);
+	free(b->preamble);
 	free(b->name);
 	free(b->program_name);
 	free(b->host_header);
@@ -125,403 +218,71 @@ backend_unref(struct backend **pp)
 		backend_free(b);
 }
 
-bool
-backend_is_healthy(const struct backend *b)
+void
+backend_warm(struct backend *b)
 {
-	if (b->none)
-		return false;
-	return atomic_load(&b->admin) != BACKEND_SICK;
+	atomic_store(&b->cold, false);
+	probe_set_warm(b, true);
 }
 
-/* An idle connection counts on its backend, so the backend outlives it. */
-static void
-conn_close(struct backend_conn *c)
+void
+backend_cool(struct backend *b)
 {
-	struct core *core = core_self();
-
-	timer_cancel(core->loop, &c->idle_timer);
-	loop_unwatch(core->loop, &c->src);
-	close(c->src.fd);
-	atomic_fetch_sub(&c->backend->connections, 1);
-	backend_unref(&c->backend);
-	free(c);
-}
-
-static void
-conn_unlink(struct backend_conn *c)
-{
-	struct backend_conn *_Atomic *pp =
-	    &c->backend->idle[core_self()->index];
-
-	if (*pp == c) {
-		*pp = c->next;
-		return;
-	}
-	for (struct backend_conn *x = *pp; x != NULL; x = x->next)
-		if (x->next == c) {
-			x->next = c->next;
-			return;
-		}
-}
-
-/* Anything that happens on an idle connection is its end (or garbage). */
-static void
-idle_event(struct source *s)
-{
-	struct backend_conn *c = (struct backend_conn *)s;
-
-	if (!(s->ready & (SOURCE_READ | SOURCE_HUP)))
-		return;
-	conn_unlink(c);
-	conn_close(c);
-}
-
-static void
-idle_timeout(struct timer *t)
-{
-	struct backend_conn *c = (struct backend_conn *)((char *)t -
-	    offsetof(struct backend_conn, idle_timer));
-
-	conn_unlink(c);
-	conn_close(c);
-}
-
-static void
-close_idle(struct backend *b, unsigned core)
-{
-	struct backend_conn *c;
-
-	while ((c = b->idle[core]) != NULL) {
-		b->idle[core] = c->next;
-		conn_close(c);
-	}
-}
-
-struct retire_mail {
-	struct mail mail;
-	struct backend *backend;
-};
-
-static void
-core_retire(struct mail *m)
-{
-	struct retire_mail *r = (struct retire_mail *)m;
-
-	close_idle(r->backend, core_self()->index);
-	backend_unref(&r->backend);
-	free(r);
+	probe_set_warm(b, false);
+	if (!atomic_exchange(&b->cold, true))
+		backend_conns_close(b);
 }
 
 void
 backend_retire(struct backend **pp)
 {
-	struct backend *b = *pp;
-
-	atomic_store(&b->retired, true);
-	for (unsigned i = 0; i < core_count(); i++) {
-		struct retire_mail *r;
-
-		/* its thread has ended, and so will the process */
-		if (core_at(i)->loop == NULL)
-			continue;
-		r = calloc(1, sizeof *r);
-		if (r == NULL)
-			break; /* backend_idle_timeout will do it */
-		r->mail.fn = core_retire;
-		r->backend = backend_ref(b);
-		loop_post(core_at(i)->loop, &r->mail);
-	}
+	probe_leave(*pp);
+	backend_delist(*pp);
+	backend_cool(*pp);
 	backend_unref(pp);
 }
 
-static enum backend_error
-connect_one(struct backend *b, const struct addr *a, double timeout,
-    struct backend_conn **out, int *err)
+bool
+backend_is_healthy(struct vcl_ctx *ctx, const struct backend *b,
+    double *changed)
 {
-	struct core *core = core_self();
-	nsec_t deadline = loop_now(core->loop) + NSEC_S(timeout);
-	struct backend_conn *c = calloc(1, sizeof *c);
-	enum backend_error r = BACKEND_REFUSED;
+	double at = atomic_load(&b->changed), probed = 0;
+	bool healthy = true;
 
-	*err = ENOMEM;
-	if (c == NULL)
-		return BACKEND_REFUSED;
-	c->src.fd = sock_connect_start(a);
-	*err = errno;
-	if (c->src.fd < 0)
-		goto fail;
-	c->addr = *a;
-	c->idle_timer.fn = idle_timeout;
-	if (loop_watch(core->loop, &c->src, false) != 0) {
-		*err = errno;
-		goto fail_fd;
-	}
-	switch (source_wait(&c->src, SOURCE_WRITE, "backend to connect",
-	    deadline)) {
-	case FIBER_WOKEN:
-		*err = sock_connect_result(c->src.fd);
-		r = *err == 0 ? BACKEND_OK : BACKEND_REFUSED;
-		break;
-	case FIBER_TIMEOUT:
-		r = BACKEND_TIMEOUT;
-		break;
-	case FIBER_CANCELED:
-		r = BACKEND_CANCELED;
-		break;
-	}
-	if (r == BACKEND_OK) {
-		c->backend = backend_ref(b);
-		COUNT_INC(backend_conn);
-		*out = c;
-		return r;
-	}
-	loop_unwatch(core->loop, &c->src);
-fail_fd:
-	close(c->src.fd);
-fail:
-	free(c);
-	return r;
-}
-
-/*
- * Bytes that nobody asked for, or the end, make a connection useless.  That
- * it was said to be readable does not tell: a body that was read to its last
- * byte, and not one further, leaves that standing.
- */
-static bool
-is_quiet(struct backend_conn *c)
-{
-	char byte;
-
-	if (c->src.ready & SOURCE_HUP)
-		return false;
-	if (!(c->src.ready & SOURCE_READ))
-		return true;
-	if (recv(c->src.fd, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
-		return false;
-	c->src.ready &= (uint8_t)~SOURCE_READ;
-	return true;
-}
-
-/*
- * The last one used that is still good; NULL: none.  The event of one that
- * was closed may not have been seen yet, and not every request may be sent
- * twice: the kernel knows.
- */
-static struct backend_conn *
-idle_take(struct backend *b)
-{
-	struct core *core = core_self();
-	struct backend_conn *c;
-
-	while ((c = b->idle[core->index]) != NULL) {
-		b->idle[core->index] = c->next;
-		c->src.ready |= SOURCE_READ; /* perhaps */
-		if (is_quiet(c))
-			break;
-		conn_close(c);
-	}
-	return c;
-}
-
-enum backend_error
-backend_get(struct backend *b, bool fresh, double connect_timeout,
-    struct backend_conn **out, int *err)
-{
-	struct core *core = core_self();
-	enum backend_error r = BACKEND_NO_ADDRESS;
-	struct backend_conn *c;
-
-	*err = 0;
-	if (!backend_is_healthy(b)) {
-		COUNT_INC(backend_unhealthy);
-		return BACKEND_SICK_NOW;
-	}
-	c = fresh ? NULL : idle_take(b);
-	if (c != NULL) {
-		c->src.on_event = NULL;
-		timer_cancel(core->loop, &c->idle_timer);
-		c->reused = true;
-		COUNT_INC(backend_reuse);
-		*out = c;
-		return BACKEND_OK;
-	}
-	if (atomic_fetch_add(&b->connections, 1) >= b->max_connections &&
-	    b->max_connections > 0) {
-		/* ours, if we have an idle one, may make room */
-		atomic_fetch_sub(&b->connections, 1);
-		c = b->idle[core->index];
-		if (c == NULL) {
-			COUNT_INC(backend_busy);
-			return BACKEND_BUSY;
-		}
-		conn_unlink(c);
-		conn_close(c);
-		atomic_fetch_add(&b->connections, 1);
-	}
-	for (unsigned i = 0; i < b->addr_n; i++) {
-		r = connect_one(b, &b->addr[i], connect_timeout, out, err);
-		if (r == BACKEND_OK || r == BACKEND_CANCELED)
-			break;
-	}
-	if (r != BACKEND_OK) {
-		atomic_fetch_sub(&b->connections, 1);
-		atomic_fetch_add(&b->fails, 1);
-		COUNT_INC(backend_fail);
-	}
-	return r;
-}
-
-void
-backend_conn_put(struct backend_conn **pp, bool keep)
-{
-	struct backend_conn *c = *pp;
-	struct core *core = core_self();
-	struct backend_conn *_Atomic *list;
-
-	*pp = NULL;
-	if (!keep || core->draining || c->backend->retired || !is_quiet(c)) {
-		conn_close(c);
-		return;
-	}
-	list = &c->backend->idle[core->index];
-	c->next = *list;
-	*list = c;
-	c->src.on_event = idle_event;
-	timer_set(core->loop, &c->idle_timer,
-	    loop_now(core->loop) + NSEC_S(params->backend_idle_timeout));
-	COUNT_INC(backend_recycle);
-}
-
-const char *
-backend_error_text(enum backend_error e)
-{
-	switch (e) {
-	case BACKEND_OK:
-		return "ok";
-	case BACKEND_BUSY:
-		return "too many connections (max_connections)";
-	case BACKEND_SICK_NOW:
-		return "backend is sick";
-	case BACKEND_REFUSED:
-		return "connection failed";
-	case BACKEND_TIMEOUT:
-		return "connection timed out (connect_timeout)";
-	case BACKEND_CANCELED:
-		return "shutting down";
-	case BACKEND_NO_ADDRESS:
-		return "backend has no address";
-	}
-	return "";
-}
-
-/* --- administration ------------------------------------------------------ */
-
-static bool
-backend_matches(const struct backend *b, const char *pattern)
-{
-	char full[512];
-
-	if (pattern == NULL)
-		return true;
-	snprintf(full, sizeof full, "%s.%s", b->program_name, b->name);
-	return fnmatch(pattern, full, 0) == 0 ||
-	    fnmatch(pattern, b->name, 0) == 0;
-}
-
-static const char *
-admin_text(const struct backend *b)
-{
+	if (b->none || (b->dns != NULL &&
+	    dns_name_state(b->dns) == DNS_UNRESOLVED))
+		healthy = false;
+	else if (b->director != NULL)
+		healthy = director_is_healthy(ctx, b, &probed);
+	else if (b->probe != NULL)
+		healthy = probe_is_healthy(b->probe, &probed);
+	if (changed != NULL)
+		*changed = at > probed ? at : probed;
 	switch ((enum backend_admin)atomic_load(&b->admin)) {
 	case BACKEND_AUTO:
-		return "probe";
+		break;
 	case BACKEND_HEALTHY:
-		return "healthy";
+		return true;
 	case BACKEND_SICK:
-		return "sick";
+		return false;
 	}
-	return "";
-}
-
-static void
-backend_print(FILE *out, const struct backend *b, bool detail)
-{
-	char name[160], when[40], addr[ADDR_TEXT_MAX];
-	time_t t = (time_t)b->changed;
-	struct tm tm;
-
-	snprintf(name, sizeof name, "%s.%s", b->program_name, b->name);
-	strftime(when, sizeof when, "%a, %d %b %Y %H:%M:%S GMT",
-	    gmtime_r(&t, &tm));
-	fprintf(out, "%-30s %-10s %-8s %-10s %s\n", name, admin_text(b),
-	    "0/0", backend_is_healthy(b) ? "healthy" : "sick", when);
-	if (!detail)
-		return;
-	for (unsigned i = 0; i < b->addr_n; i++) {
-		addr_text(&b->addr[i], addr);
-		fprintf(out, "  address %s\n", addr);
-	}
-	fprintf(out, "  connections %u, requests %llu, failures %llu\n",
-	    b->connections, (unsigned long long)b->requests,
-	    (unsigned long long)b->fails);
-}
-
-static void
-backend_print_json(FILE *out, const struct backend *b, bool detail,
-    const char *sep)
-{
-	fprintf(out, "%s  \"%s.%s\": {\n    \"type\": \"backend\",\n"
-	    "    \"admin_health\": \"%s\",\n"
-	    "    \"probe_message\": [0, 0, \"%s\"],\n",
-	    sep, b->program_name, b->name, admin_text(b),
-	    backend_is_healthy(b) ? "healthy" : "sick");
-	if (detail)
-		fprintf(out, "    \"connections\": %u,\n"
-		    "    \"requests\": %llu,\n    \"failures\": %llu,\n",
-		    b->connections, (unsigned long long)b->requests,
-		    (unsigned long long)b->fails);
-	fprintf(out, "    \"last_change\": %.3f\n  }", b->changed);
+	return healthy;
 }
 
 void
-backend_list(FILE *out, const char *pattern, bool json, bool detail)
+backend_answered(struct backend *b, double seconds, bool failed)
 {
-	const char *sep = "";
+	double now = (double)clock_mono() / 1e9;
+	uint64_t old = atomic_load_explicit(&b->response,
+	    memory_order_relaxed);
 
-	if (json)
-		fprintf(out, "{\n");
-	else
-		fprintf(out, "%-30s %-10s %-8s %-10s %s\n", "Backend name",
-		    "Admin", "Probe", "Health", "Last change");
-	pthread_mutex_lock(&backends_lock);
-	for (struct backend *b = backends; b != NULL; b = b->next) {
-		if (!backend_matches(b, pattern))
-			continue;
-		if (json)
-			backend_print_json(out, b, detail, sep);
-		else
-			backend_print(out, b, detail);
-		sep = ",\n";
+	if (failed) {
+		atomic_fetch_add_explicit(&b->fails, 1, memory_order_relaxed);
+		if (seconds < FAILURE_SECONDS)
+			seconds = FAILURE_SECONDS;
 	}
-	pthread_mutex_unlock(&backends_lock);
-	if (json)
-		fprintf(out, "\n}");
-}
-
-unsigned
-backend_set_health(const char *pattern, enum backend_admin admin)
-{
-	unsigned n = 0;
-
-	pthread_mutex_lock(&backends_lock);
-	for (struct backend *b = backends; b != NULL; b = b->next) {
-		if (!backend_matches(b, pattern))
-			continue;
-		if ((enum backend_admin)atomic_exchange(&b->admin, admin) !=
-		    admin)
-			b->changed = clock_wall();
-		n++;
-	}
-	pthread_mutex_unlock(&backends_lock);
-	return n;
+	while (!atomic_compare_exchange_weak_explicit(&b->response, &old,
+	    ewma_add(old, now, seconds), memory_order_relaxed,
+	    memory_order_relaxed))
+		continue;
 }

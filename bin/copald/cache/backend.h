@@ -1,8 +1,9 @@
 /*
- * backend.h - an origin: its address, limits, health, and idle connections.
+ * backend.h - what VCL calls a backend: an origin, or a director.
  *
- * A backend belongs to a VCL program.  Idle connections are kept by each
- * core for itself, most recently used first.
+ * An origin has addresses, limits, perhaps a probe, and idle connections
+ * (backend_conn.h).  A director belongs to a module, and picks one of its own
+ * backends when it is asked (vmod_director.h).  Both belong to a VCL program.
  */
 #ifndef COPAL_BACKEND_H
 #define COPAL_BACKEND_H
@@ -10,11 +11,17 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "loop.h"
-#include "sock.h"
-#include "vcl_abi.h"
+#include "addr_set.h"
+#include "backend_slots.h"
+#include "retry_budget.h"
+#include "vmod_director.h"
 
-enum { BACKEND_ADDR_MAX = 4 };
+struct backend_conn;
+struct core;
+struct dns_name;
+struct log_txn;
+struct probe;
+struct probe_mail;
 
 enum backend_admin { BACKEND_AUTO, BACKEND_HEALTHY, BACKEND_SICK };
 
@@ -22,70 +29,94 @@ struct backend {
 	_Atomic uint32_t ref;
 	char *name;             /* as in VCL */
 	char *program_name;
-	bool none;
+	_Atomic int admin;      /* enum backend_admin */
+	_Atomic double changed; /* when admin last did, wall clock */
+	struct backend *next;   /* all of them; backend.list */
+
+	/* a director; NULL: an origin, which has what is below */
+	const struct vmod_director_methods *director;
+	void *priv;
+
+	bool none;              /* backend x none; */
 	char *host_header;
 	double connect_timeout, first_byte_timeout, between_bytes_timeout;
-	unsigned max_connections;
+	                        /* < 0: the parameter */
+	unsigned max_connections; /* requests at a time; 0: no limit */
+	double wait_timeout, idle_timeout; /* < 0: the parameter */
+	int max_idle;           /* < 0: the parameter */
 	unsigned proxy_header;
-	unsigned addr_n;
-	struct addr addr[BACKEND_ADDR_MAX];
-	_Atomic int admin;      /* enum backend_admin */
-	_Atomic double changed; /* when health last changed, wall clock */
-	_Atomic unsigned connections; /* open, idle ones included */
-	_Atomic uint64_t requests, fails;
-	struct backend_conn *_Atomic *idle; /* a list a core */
-	_Atomic bool retired;   /* connections are not kept any more */
-	struct backend *next;   /* all backends; backend.list */
-};
+	char *where;            /* as declared: "host:port", "/path" */
+	struct dns_name *dns;   /* its name; NULL: it has addresses */
+	struct addr_set *addrs; /* NULL: it has a name, or is wrong */
+	_Atomic uint64_t turn;  /* of its addresses */
+	struct backend *via;    /* we connect to that one; counted */
+	char *authority;        /* for via */
+	unsigned char *preamble; /* begins each new connection */
+	size_t preamble_len;
+	struct probe *probe;    /* NULL: always healthy */
+	struct probe_mail *probe_stop;
+	struct backend *next_of_probe;
+	bool warm;              /* probed; under the probes' lock */
 
-/* An open connection to an origin; belongs to one core. */
-struct backend_conn {
-	struct source src;
-	struct backend *backend;
-	struct addr addr;       /* of the peer */
-	struct backend_conn *next;
-	struct timer idle_timer;
-	bool reused;            /* it has carried a request before */
-	uint64_t requests;
+	struct backend_slots slots;    /* its requests in flight */
+	_Atomic unsigned connections;  /* open, idle ones included */
+	_Atomic unsigned idle_n;
+	_Atomic uint64_t requests, fails, retries, unhealthy, busy;
+	struct retry_budget retry_budget;
+	_Atomic uint64_t response;     /* ewma.h */
+	struct backend_conn *_Atomic *idle; /* a list a core */
+	_Atomic bool cold;      /* connections are not kept */
 };
 
 /*
- * Resolves host and port (may block in DNS); NULL with a message in err.  A
- * name that does not resolve is a message, and a backend without addresses.
+ * An origin; NULL with a message in err.  Its name is resolved in the
+ * background (resolver.h); a port that is none is a message, and a backend
+ * without addresses.  Cold at first.
  */
 struct backend *backend_new(const struct vcl_backend_def *,
     const char *program_name, char *err, size_t err_len);
 struct backend *backend_ref(struct backend *);
 void backend_unref(struct backend **);
 /*
- * Gives up the reference of the program that had it: idle connections are
- * closed, those in use when their request ends.
+ * Its program gets cold: idle connections are closed, those in use when
+ * their request ends, and it is not probed.  Warm again: they are kept, and
+ * it is.
  */
+void backend_cool(struct backend *);
+void backend_warm(struct backend *);
+/* Cools it, and gives up the reference of the program that had it. */
 void backend_retire(struct backend **);
-bool backend_is_healthy(const struct backend *);
 
-enum backend_error {
-	BACKEND_OK,
-	BACKEND_BUSY,    /* max_connections */
-	BACKEND_SICK_NOW,
-	BACKEND_REFUSED, /* connect failed; errno in *err */
-	BACKEND_TIMEOUT,
-	BACKEND_CANCELED,
-	BACKEND_NO_ADDRESS,
-};
+/* Its addresses, counted; NULL: there are none (yet). */
+struct addr_set *backend_addrs(const struct backend *);
+
 /*
- * An idle connection (unless fresh is asked for), or a new one.
- * *out is the caller's, to backend_conn_put.
+ * The origin behind b, through directors; b itself if it is one.  NULL, and
+ * why in ctx' log, if there is none.
  */
-enum backend_error backend_get(struct backend *, bool fresh,
-    double connect_timeout, struct backend_conn **out, int *err) WAITS;
-/* Keeps it for reuse, or closes it. */
-void backend_conn_put(struct backend_conn **, bool keep);
-const char *backend_error_text(enum backend_error);
+struct backend *backend_resolve(struct vcl_ctx *ctx, struct backend *b);
+/* ctx and changed may be NULL; *changed: when it last changed, wall clock */
+bool backend_is_healthy(struct vcl_ctx *ctx, const struct backend *b,
+    double *changed);
+/*
+ * A request is over: seconds until the response began, or until it failed.
+ */
+void backend_answered(struct backend *, double seconds, bool failed);
+
+/* Closes all that are idle on the core, whose thread calls it. */
+void backends_close_idle(struct core *);
 
 /* The administrator's commands; print to out (JSON if json). */
 void backend_list(FILE *out, const char *pattern, bool json, bool detail);
+/* Their counters to <workdir>/log/backends, if they changed. */
+void backends_write_stats(const char *workdir);
 /* how many matched */
 unsigned backend_set_health(const char *pattern, enum backend_admin);
+
+/* --- of the files that make them ------------------------------------- */
+
+/* Into the list of all, at its end, and out of it. */
+void backend_enlist(struct backend *);
+void backend_delist(struct backend *);
 
 #endif

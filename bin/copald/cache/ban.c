@@ -1,12 +1,11 @@
 /*
- * ban.c - the list of bans, newest first, and the log behind it.
+ * ban.c - the list of bans, newest first, and the log of invalidations.
  *
  * Readers walk from the newest ban to the position of their object without
  * a lock; the list only grows at its head, and what is cut off at its tail
- * is freed by QSBR.  Positions are microseconds since 1970, made unique and
- * growing: they stay ordered across restarts even if the log was empty.
+ * is freed by QSBR.  inval_log.c writes the log; "locked" here means by
+ * inval_log_lock, which it holds when it calls begin and end.
  */
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,98 +14,59 @@
 #include "core.h"
 #include "counters.h"
 #include "index.h"
+#include "inval_log.h"
+#include "json.h"
+#include "lurker.h"
 #include "params.h"
 #include "stevedore.h"
+#include "tags.h"
 
-/* Bans between two looks at which are of no use any more: it walks over the
- * objects in memory. */
-enum { TRIM_EVERY = 64 };
+enum {
+	/* Bans between two looks at which are of no use any more: it walks
+	 * over the objects in memory. */
+	TRIM_EVERY = 64,
+	/* Purged tags between two such looks: they cost no lookup anything. */
+	TRIM_EVERY_TAGS = 1024,
+	/*
+	 * So many times TRIM_EVERY_TAGS are remembered, in some 80 MB at
+	 * most; then the older half is forgotten, and with it the objects
+	 * that nobody asked for since.
+	 */
+	TAG_MARKS = 1024,
+};
 
 struct ban {
 	struct ban *_Atomic older;
 	uint64_t seq;
 	double at;
 	struct ban_expr *expr;
+	uint64_t text_hash; /* what is equal is found without the texts */
 	_Atomic uint64_t tests, kills;
 	struct qsbr_item retire;
 };
 
 static struct ban *_Atomic newest;
-static _Atomic uint64_t position;     /* of the newest entry */
 /*
  * Of the newest ban that was forgotten.  An object that was not tested so far
  * was under way then, and can't be tested any more.
  */
 static _Atomic uint64_t forgotten;
-/* Serialises writers: positions reach the stores in their order. */
-static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_rwlock_t purge_gate = PTHREAD_RWLOCK_INITIALIZER;
+/* At least forgotten: the stores take no object that was tested less far. */
+static _Atomic uint64_t closed;
+/* Positions in the log with TRIM_EVERY_TAGS tags between, oldest first. */
+static struct {
+	uint64_t at[TAG_MARKS];
+	unsigned n;
+	unsigned tags; /* since the newest */
+} marks;
 
 uint64_t
 ban_position(void)
 {
-	return atomic_load_explicit(&position, memory_order_acquire);
+	return inval_log_position();
 }
 
-/* write_lock held */
-static uint64_t
-next_seq(double now)
-{
-	uint64_t seq = (uint64_t)(now * 1e6);
-
-	return seq > position ? seq : position + 1;
-}
-
-/* --- writing to the stores ------------------------------------------- */
-
-struct log_wait {
-	sem_t done;
-	unsigned n;
-	_Atomic int failed;
-	char err[BAN_ERR_LEN - 32];
-};
-
-static void
-log_done(void *priv, const char *error)
-{
-	struct log_wait *w = priv;
-
-	if (error != NULL && atomic_exchange(&w->failed, 1) == 0)
-		snprintf(w->err, sizeof w->err, "%s", error);
-	sem_post(&w->done);
-}
-
-/* write_lock held; hands the entry to every store */
-static void
-log_begin(struct log_wait *w, const struct inval *e)
-{
-	memset(w, 0, sizeof *w);
-	sem_init(&w->done, 0, 0);
-	for (unsigned i = 0; i < stevedore_count(); i++) {
-		struct stevedore *stv = stevedore_at(i);
-
-		if (stv->store == NULL)
-			continue;
-		store_inval_append(stv->store, e, log_done, w);
-		w->n++;
-	}
-}
-
-/* blocks until every store has it on disk */
-static int
-log_end(struct log_wait *w, char err[BAN_ERR_LEN])
-{
-	while (w->n-- > 0)
-		while (sem_wait(&w->done) != 0)
-			;
-	sem_destroy(&w->done);
-	if (w->failed)
-		snprintf(err, BAN_ERR_LEN, "The log could not be written: %s",
-		    w->err);
-	return w->failed ? -1 : 0;
-}
-
-/* write_lock held */
+/* locked */
 static int
 ban_push(struct ban_expr *expr, uint64_t seq, double at)
 {
@@ -115,12 +75,13 @@ ban_push(struct ban_expr *expr, uint64_t seq, double at)
 	if (b == NULL)
 		return -1;
 	b->expr = expr;
+	b->text_hash = tag_hash(ban_expr_text(expr));
 	b->seq = seq;
 	b->at = at;
 	b->older = atomic_load(&newest);
 	atomic_store_explicit(&newest, b, memory_order_release);
 	/* after the list: who sees the position finds the ban */
-	atomic_store_explicit(&position, seq, memory_order_release);
+	inval_log_publish(seq);
 	COUNT_INC(bans);
 	return 0;
 }
@@ -134,38 +95,27 @@ ban_freed(struct qsbr_item *i)
 	free(b);
 }
 
-/*
- * Bans that are older than every object: forgotten, here and in the log.
- * Objects in memory of a store are also on disk or newer; those of a store
- * without a disk are asked for one by one.
- */
-static void
-bans_trim(void)
+/* locked; the list is cut after the last ban that is newer */
+static struct ban *
+ban_last_newer(uint64_t upto)
 {
-	uint64_t oldest = stevedores_oldest_in_memory(), on_disk;
-	struct ban *b = newest, *cut;
+	struct ban *b = newest;
 
-	if (b == NULL)
-		return;
-	/* who is handed to a store from here on asks ban_is_forgotten */
-	pthread_rwlock_wrlock(&purge_gate);
-	on_disk = stevedores_oldest_stored();
-	if (on_disk < oldest)
-		oldest = on_disk;
-	/* the newest stays: its position must survive a restart */
-	while (b->older != NULL && b->older->seq > oldest)
+	while (b != NULL && b->older != NULL && b->older->seq > upto)
 		b = b->older;
-	cut = b->older;
-	if (cut != NULL)
-		atomic_store_explicit(&forgotten, cut->seq,
-		    memory_order_release);
-	pthread_rwlock_unlock(&purge_gate);
-	if (cut == NULL)
-		return;
-	atomic_store_explicit(&b->older, NULL, memory_order_release);
-	for (unsigned i = 0; i < stevedore_count(); i++)
-		if (stevedore_at(i)->store != NULL)
-			store_inval_trim(stevedore_at(i)->store, b->seq);
+	return b;
+}
+
+/* locked; forgets what is not newer than upto, here and in the log */
+static void
+forget(uint64_t upto)
+{
+	struct ban *b = ban_last_newer(upto);
+	struct ban *cut = b != NULL ? b->older : NULL;
+	unsigned n = 0;
+
+	if (b != NULL)
+		atomic_store_explicit(&b->older, NULL, memory_order_release);
 	while (cut != NULL) {
 		struct ban *older = cut->older;
 
@@ -173,74 +123,142 @@ bans_trim(void)
 		COUNT_ADD(bans, -1);
 		cut = older;
 	}
+	tags_forget(upto);
+	while (n < marks.n && marks.at[n] <= upto)
+		n++;
+	marks.n -= n;
+	memmove(marks.at, marks.at + n, marks.n * sizeof marks.at[0]);
+	/* the newest entry stays: its position must survive a restart */
+	for (unsigned i = 0; i < stevedore_count(); i++)
+		if (stevedore_at(i)->store != NULL)
+			store_inval_trim(stevedore_at(i)->store,
+			    upto < ban_position() ? upto + 1 : ban_position());
 }
 
-int
-ban_add(const char *text, char err[BAN_ERR_LEN])
+/*
+ * Bans and purged tags that are older than every object are forgotten.
+ * Objects in memory of a store are also on disk or newer; those of a store
+ * without a disk are asked for one by one.
+ */
+void
+ban_trim(void)
 {
-	struct inval e = {.kind = INVAL_BAN, .text = str_from_z(text)};
-	struct ban_expr *expr = ban_expr_parse(e.text, err);
-	struct log_wait w;
-	int r;
+	uint64_t oldest = stevedores_oldest_in_memory(), on_disk, tag;
+	struct ban *b;
+
+	/* who is handed to a store from here on asks ban_is_forgotten */
+	inval_gate_close();
+	on_disk = stevedores_oldest_stored();
+	if (on_disk < lurker_floor())
+		on_disk = lurker_floor();
+	if (on_disk < oldest)
+		oldest = on_disk;
+	b = ban_last_newer(oldest);
+	if (b != NULL && b->older != NULL && b->older->seq > forgotten)
+		atomic_store_explicit(&forgotten, b->older->seq,
+		    memory_order_release);
+	tag = tags_newest(oldest);
+	if (tag > forgotten)
+		atomic_store_explicit(&forgotten, tag, memory_order_release);
+	inval_gate_open();
+	forget(oldest);
+}
+
+/*
+ * locked; b is the newest.  One that says the same is done with: who
+ * was not tested against it will be against b.  In the log it stays until
+ * that is trimmed.
+ */
+static void
+drop_duplicates(struct ban *b)
+{
+	struct str text = ban_expr_text(b->expr);
+	struct ban *before = b, *old;
+
+	while ((old = before->older) != NULL) {
+		if (old->text_hash != b->text_hash ||
+		    !str_eq(ban_expr_text(old->expr), text)) {
+			before = old;
+			continue;
+		}
+		atomic_store_explicit(&before->older, old->older,
+		    memory_order_release);
+		qsbr_retire(&old->retire, ban_freed);
+		COUNT_ADD(bans, -1);
+		COUNT_INC(bans_dups);
+	}
+}
+
+unsigned
+ban_count_hits(const char *text, char err[BAN_ERR_LEN])
+{
+	struct ban_expr *expr = ban_expr_parse(str_from_z(text), err);
+	unsigned n = 0;
 
 	if (expr == NULL)
-		return -1;
-	pthread_mutex_lock(&write_lock);
-	e.at = clock_wall();
-	e.seq = next_seq(e.at);
-	log_begin(&w, &e);
-	r = log_end(&w, err);
-	if (r == 0 && ban_push(expr, e.seq, e.at) != 0) {
-		snprintf(err, BAN_ERR_LEN, "No memory");
-		r = -1;
-	}
-	if (r == 0) {
-		static unsigned added; /* write_lock held */
-
-		COUNT_INC(bans_added);
-		if (++added % TRIM_EVERY == 0)
-			bans_trim();
-	} else {
-		ban_expr_free(&expr);
-	}
-	pthread_mutex_unlock(&write_lock);
-	return r;
+		return 0;
+	err[0] = '\0';
+	/* one walk at a time */
+	inval_log_lock();
+	n = stevedores_count_banned(expr);
+	inval_log_unlock();
+	ban_expr_free(&expr);
+	return n;
 }
 
 struct ban_call {
-	char *text;
-	char *err;
-	int result;
+	struct inval_call call;
+	struct ban_expr *expr; /* the list has it when it was added */
 };
 
 static void
-ban_call(void *arg)
+ban_end(struct inval_call *call)
 {
-	struct ban_call *c = arg;
+	static unsigned added; /* locked */
+	struct ban_call *c = (struct ban_call *)call;
+	struct inval *e = &call->entry;
 
-	c->result = ban_add(c->text, c->err);
+	if (call->result != 0)
+		return;
+	if (ban_push(c->expr, e->seq, e->at) != 0) {
+		snprintf(call->err, BAN_ERR_LEN, "No memory");
+		call->result = -1;
+		return;
+	}
+	c->expr = NULL;
+	COUNT_INC(bans_added);
+	if (params->ban_dups)
+		drop_duplicates(newest);
+	if (++added % TRIM_EVERY == 0)
+		ban_trim();
 }
 
 int
-ban_add_wait(struct core *core, struct str expression, char err[BAN_ERR_LEN])
+ban_add(struct str text, uint64_t *seq, char err[BAN_ERR_LEN])
 {
-	struct ban_call c = {.err = err, .result = -1};
+	struct ban_call c = {
+	    .call = {
+		.entry = {.kind = INVAL_BAN, .text = text},
+		.end = ban_end,
+		.err = err,
+	    },
+	};
 
-	c.text = strndup(expression.p != NULL ? expression.p : "",
-	    expression.len);
-	if (c.text == NULL) {
-		snprintf(err, BAN_ERR_LEN, "No memory");
+	c.expr = ban_expr_parse(text, err);
+	if (c.expr == NULL)
 		return -1;
-	}
-	pool_call(core->pool, ban_call, &c, "ban to be on disk");
-	free(c.text);
-	return c.result;
+	inval_log_write(&c.call);
+	*seq = c.call.entry.seq;
+	ban_expr_free(&c.expr);
+	return c.call.result;
 }
 
 bool
 ban_is_forgotten(uint64_t tested)
 {
-	return tested < atomic_load_explicit(&forgotten, memory_order_acquire);
+	return tested < atomic_load_explicit(&forgotten,
+	    memory_order_acquire) ||
+	    tested < atomic_load_explicit(&closed, memory_order_acquire);
 }
 
 bool
@@ -254,6 +272,10 @@ ban_hits(struct object *o, const struct request *req)
 
 	if (tested >= upto)
 		return false;
+	if (tags_hit(o, tested, req->ctx.now)) {
+		COUNT_INC(tags_obj_killed);
+		return true;
+	}
 	for (b = atomic_load_explicit(&newest, memory_order_acquire);
 	    b != NULL && b->seq > tested;
 	    b = atomic_load_explicit(&b->older, memory_order_acquire)) {
@@ -269,27 +291,231 @@ ban_hits(struct object *o, const struct request *req)
 		}
 	}
 	/* after the walk: who saw the list cut off sees this */
-	if (ban_is_forgotten(tested))
+	if (tested < atomic_load_explicit(&forgotten, memory_order_acquire))
 		return true;
 	atomic_store_explicit(&o->inval_seq, upto, memory_order_relaxed);
 	return false;
 }
 
+/* --- purged tags ------------------------------------------------------- */
+
+/*
+ * locked, or at start; n more tags were purged at seq.  true: that
+ * made a mark.
+ */
+static bool
+marks_add(unsigned n, uint64_t seq)
+{
+	bool made = false;
+
+	for (marks.tags += n; marks.tags >= TRIM_EVERY_TAGS;
+	     marks.tags -= TRIM_EVERY_TAGS) {
+		if (marks.n == TAG_MARKS)
+			marks.n--;
+		marks.at[marks.n++] = seq;
+		made = true;
+	}
+	return made;
+}
+
+/* locked; no failure: it is tried again with the next mark */
+static void
+forget_untested(uint64_t upto)
+{
+	char err[BAN_ERR_LEN];
+	struct inval_call c = {
+	    .entry = {
+		.kind = INVAL_FORGET,
+		.text = {(const char *)&upto, sizeof upto},
+	    },
+	    .err = err,
+	};
+
+	if (inval_log_write_locked(&c) != 0)
+		return;
+	inval_gate_close();
+	if (upto > forgotten)
+		atomic_store_explicit(&forgotten, upto, memory_order_release);
+	inval_gate_open();
+	inval_log_publish(c.entry.seq);
+	forget(upto);
+}
+
+struct tags_call {
+	struct inval_call call;
+	uint64_t *hash;
+	unsigned n, hit;
+};
+
+/*
+ * The table first: if the log can't be written some objects go for nothing,
+ * which is better than a purge on disk for which there is no memory.
+ */
+static int
+tags_begin(struct inval_call *call)
+{
+	struct tags_call *c = (struct tags_call *)call;
+	bool soft = call->entry.kind == INVAL_TAGS_SOFT;
+
+	for (unsigned i = 0; i < c->n; i++)
+		if (!tags_purge(c->hash[i], call->entry.seq, soft, &c->hit)) {
+			snprintf(call->err, BAN_ERR_LEN, "No memory");
+			return -1;
+		}
+	return 0;
+}
+
+static void
+tags_end(struct inval_call *call)
+{
+	struct tags_call *c = (struct tags_call *)call;
+
+	if (call->result != 0)
+		return;
+	inval_log_publish(call->entry.seq);
+	COUNT_ADD(tags_purged, c->n);
+	if (marks_add(c->n, call->entry.seq))
+		ban_trim();
+	if (marks.n == TAG_MARKS)
+		forget_untested(marks.at[TAG_MARKS / 2]);
+}
+
+/* Fills in c's hashes; 0 and c->n 0: there are none.  -1: a message */
+static int
+tags_call_new(struct tags_call *c, struct str list, char *err)
+{
+	struct str rest = list, tag;
+
+	while (tags_next(&rest, &tag))
+		c->n++;
+	if (c->n == 0)
+		return 0;
+	c->hash = c->n <= TAGS_PURGE_MAX ? malloc(c->n * sizeof *c->hash) :
+	    NULL;
+	if (c->hash == NULL) {
+		snprintf(err, BAN_ERR_LEN, c->n <= TAGS_PURGE_MAX ?
+		    "No memory" : "Too many tags at once");
+		return -1;
+	}
+	c->n = 0;
+	for (rest = list; tags_next(&rest, &tag);)
+		c->hash[c->n++] = tag_hash(tag);
+	return 0;
+}
+
+int
+tags_purge_list(struct str list, bool soft, struct purged *out,
+    char err[BAN_ERR_LEN])
+{
+	struct tags_call c = {
+	    .call = {.begin = tags_begin, .end = tags_end, .err = err},
+	};
+
+	*out = (struct purged){0};
+	if (tags_call_new(&c, list, err) != 0)
+		return -1;
+	if (c.n == 0)
+		return 0;
+	c.call.entry.kind = soft ? INVAL_TAGS_SOFT : INVAL_TAGS;
+	c.call.entry.text = str_of((const char *)c.hash, c.n * sizeof *c.hash);
+	inval_log_write(&c.call);
+	free(c.hash);
+	*out = (struct purged){c.hit, c.call.entry.seq};
+	return c.call.result;
+}
+
+void
+inval_audit(struct log_txn *log, const char *what, struct str of,
+    const struct purged *p)
+{
+	if (log != NULL)
+		log_printf(log, LOG_AUDIT, "%s %llu %u %.*s", what,
+		    (unsigned long long)p->seq, p->objects, STR_ARG(of));
+	else
+		log_raw(core_count() > 0 ? core_at(0)->ring : NULL, LOG_AUDIT,
+		    "cli %s %llu %u %.*s", what, (unsigned long long)p->seq,
+		    p->objects, STR_ARG(of));
+}
+
+/* --- for the lurker ---------------------------------------------------- */
+
+bool
+ban_lurks(struct object *o, uint64_t tested, const struct ban_key *key,
+    uint64_t *upto)
+{
+	uint64_t depends = UINT64_MAX;
+	bool hit = false;
+	struct ban *b;
+
+	if (tags_hit(o, tested, clock_wall())) {
+		COUNT_INC(tags_obj_killed);
+		return true;
+	}
+	inval_log_lock(); /* no trim meanwhile: this is no reader of QSBR */
+	for (b = newest; b != NULL && b->seq > tested && !hit; b = b->older) {
+		if (b->seq > *upto)
+			continue;
+		switch (ban_expr_verdict(b->expr, o, key)) {
+		case BAN_YES:
+			b->kills++;
+			hit = true;
+			break;
+		case BAN_DEPENDS:
+			depends = b->seq;
+			break;
+		case BAN_NO:
+			break;
+		}
+	}
+	inval_log_unlock();
+	if (!hit && depends <= *upto)
+		*upto = depends - 1;
+	return hit;
+}
+
+uint64_t
+ban_newest_before(double at)
+{
+	uint64_t upto = at > 0 ? (uint64_t)(at * 1e6) : 0, tag;
+	struct ban *b;
+
+	inval_log_lock();
+	for (b = newest; b != NULL && b->seq > upto; b = b->older)
+		;
+	tag = tags_newest(upto);
+	if (b != NULL && b->seq > tag)
+		tag = b->seq;
+	inval_log_unlock();
+	return tag;
+}
+
+void
+ban_close(uint64_t upto)
+{
+	inval_gate_close();
+	if (upto > closed)
+		atomic_store_explicit(&closed, upto, memory_order_release);
+	inval_gate_open();
+}
+
+void
+ban_cut(void)
+{
+	unsigned n = 0;
+	struct ban *b;
+
+	inval_log_lock();
+	for (b = newest; b != NULL; b = b->older)
+		if (params->ban_cutoff > 0 && ++n > params->ban_cutoff) {
+			forget_untested(b->seq);
+			break;
+		}
+	inval_log_unlock();
+}
+
 /* --- purge ------------------------------------------------------------ */
 
 static _Atomic uint64_t purges;
-
-void
-purge_gate_enter(void)
-{
-	pthread_rwlock_rdlock(&purge_gate);
-}
-
-void
-purge_gate_leave(void)
-{
-	pthread_rwlock_unlock(&purge_gate);
-}
 
 uint64_t
 purge_count(void)
@@ -298,47 +524,75 @@ purge_count(void)
 }
 
 struct purge_call {
-	const struct key *key;
-	unsigned removed;
-	char *err;
-	int result;
+	struct inval_call call;
+	const uint8_t *hash;
+	const struct inval_limits *soft; /* NULL: a hard one */
+	unsigned objects;
 };
 
-static void
-purge_call(void *arg)
+/* In memory; how many. */
+static unsigned
+purge_index(const struct purge_call *c)
 {
-	struct purge_call *c = arg;
-	struct inval e = {.kind = INVAL_PURGE,
-	    .text = {(const char *)c->key->hash, STORE_HASH_LEN}};
-	struct log_wait w;
+	return c->soft != NULL ?
+	    index_soften(c->hash, c->soft, c->call.entry.at) :
+	    index_purge(c->hash);
+}
 
-	pthread_mutex_lock(&write_lock);
-	e.at = clock_wall();
-	e.seq = next_seq(e.at);
-	pthread_rwlock_wrlock(&purge_gate);
-	c->removed = index_purge(c->key->hash);
-	log_begin(&w, &e);
-	pthread_rwlock_unlock(&purge_gate);
-	c->result = log_end(&w, c->err);
+static int
+purge_begin(struct inval_call *call)
+{
+	struct purge_call *c = (struct purge_call *)call;
+
+	c->objects = purge_index(c);
+	return 0;
+}
+
+static void
+purge_end(struct inval_call *call)
+{
+	struct purge_call *c = (struct purge_call *)call;
+	unsigned late;
+
 	/*
 	 * Counted first: who puts something into the index now, and then
 	 * finds the old count, did so before the second purge.
 	 */
 	atomic_fetch_add(&purges, 1);
 	/* what was loaded from disk, or claimed late, in between */
-	c->removed += index_purge(c->key->hash);
-	pthread_mutex_unlock(&write_lock);
+	late = purge_index(c);
+	/* a soft purge finds the same ones again */
+	c->objects = c->soft == NULL ? c->objects + late
+	    : late > c->objects ? late : c->objects;
+	/* what is in memory is mostly on disk as well: not to be added up */
+	if (call->objects > c->objects)
+		c->objects = call->objects;
 }
 
 int
-purge_wait(struct core *core, const struct key *key, unsigned *removed,
-    char err[BAN_ERR_LEN])
+purge_key(const uint8_t hash[STORE_HASH_LEN], const struct inval_limits *soft,
+    struct purged *out, char err[BAN_ERR_LEN])
 {
-	struct purge_call c = {.key = key, .err = err};
+	struct purge_call c = {
+	    .call = {
+		.entry = {
+		    .kind = soft != NULL ? INVAL_SOFT : INVAL_PURGE,
+		    .text = {(const char *)hash, STORE_HASH_LEN},
+		},
+		.begin = purge_begin,
+		.end = purge_end,
+		.in_gate = true,
+		.err = err,
+	    },
+	    .hash = hash,
+	    .soft = soft,
+	};
 
-	pool_call(core->pool, purge_call, &c, "purge to be on disk");
-	*removed = c.removed;
-	return c.result;
+	if (soft != NULL)
+		c.call.entry.limits = *soft;
+	inval_log_write(&c.call);
+	*out = (struct purged){c.objects, c.call.entry.seq};
+	return c.call.result;
 }
 
 /* --- start, end, list -------------------------------------------------- */
@@ -351,16 +605,38 @@ struct load {
 };
 
 static void
-load_one(void *priv, const struct inval *e)
+load_tags(struct load *l, const struct inval *e, bool is_new)
 {
-	struct load *l = priv;
+	unsigned n = (unsigned)(e->text.len / sizeof(uint64_t)), hit = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t hash;
+
+		memcpy(&hash, e->text.p + i * sizeof hash, sizeof hash);
+		if (!tags_purge(hash, e->seq, e->kind == INVAL_TAGS_SOFT, &hit))
+			l->failed = true;
+	}
+	if (is_new)
+		marks_add(n, e->seq);
+}
+
+static void
+load_forgotten(const struct inval *e)
+{
+	uint64_t upto = 0;
+
+	if (e->text.len == sizeof upto)
+		memcpy(&upto, e->text.p, sizeof upto);
+	if (upto > forgotten)
+		forgotten = upto;
+}
+
+static void
+load_ban(struct load *l, const struct inval *e)
+{
 	char err[BAN_ERR_LEN];
 	struct ban *b;
 
-	if (e->seq > l->last)
-		l->last = e->seq;
-	if (e->kind != INVAL_BAN)
-		return; /* a purge was carried out when it was written */
 	if (l->n == l->cap) {
 		unsigned cap = l->cap == 0 ? 64 : l->cap * 2;
 		struct ban **list = realloc(l->list, cap * sizeof *list);
@@ -381,9 +657,35 @@ load_one(void *priv, const struct inval *e)
 		free(b);
 		return;
 	}
+	b->text_hash = tag_hash(ban_expr_text(b->expr));
 	b->seq = e->seq;
 	b->at = e->at;
 	l->list[l->n++] = b;
+}
+
+static void
+load_one(void *priv, const struct inval *e)
+{
+	struct load *l = priv;
+	bool is_new = e->seq > l->last; /* each store has it */
+
+	if (is_new)
+		l->last = e->seq;
+	switch (e->kind) {
+	case INVAL_BAN:
+		load_ban(l, e);
+		break;
+	case INVAL_TAGS:
+	case INVAL_TAGS_SOFT:
+		load_tags(l, e, is_new);
+		break;
+	case INVAL_FORGET:
+		load_forgotten(e);
+		break;
+	case INVAL_PURGE:
+	case INVAL_SOFT:
+		break; /* it was carried out when it was written */
+	}
 }
 
 static int
@@ -427,7 +729,14 @@ bans_load(char *err, size_t err_len)
 	}
 	free(l.list);
 	newest = prev;
-	position = l.last;
+	if (inval_log_start(l.last) != 0) {
+		snprintf(err, err_len, "No thread for invalidation");
+		return -1;
+	}
+	if (lurker_start() != 0) {
+		snprintf(err, err_len, "No thread for bans");
+		return -1;
+	}
 	return 0;
 }
 
@@ -436,6 +745,8 @@ bans_free(void)
 {
 	struct ban *b = newest, *older;
 
+	lurker_stop();
+	inval_log_stop();
 	newest = NULL;
 	for (; b != NULL; b = older) {
 		older = b->older;
@@ -449,7 +760,7 @@ ban_list(FILE *out, bool json)
 	struct ban *b;
 	const char *sep = "";
 
-	pthread_mutex_lock(&write_lock); /* no trim meanwhile */
+	inval_log_lock(); /* no trim meanwhile */
 	if (!json)
 		fprintf(out, "Present bans:\n");
 	for (b = newest; b != NULL; b = b->older) {
@@ -465,18 +776,14 @@ ban_list(FILE *out, bool json)
 		    sep, b->at, (unsigned long long)b->seq,
 		    (unsigned long long)b->tests,
 		    (unsigned long long)b->kills);
-		for (size_t i = 0; i < text.len; i++) {
-			unsigned char c = (unsigned char)text.p[i];
+		while (text.len != 0) {
+			char buf[JSON_CHAR_MAX + 1];
+			struct str c = json_next(&text, buf);
 
-			if (c == '"' || c == '\\')
-				fprintf(out, "\\%c", c);
-			else if (c < 0x20)
-				fprintf(out, "\\u%04x", c);
-			else
-				fputc(c, out);
+			fwrite(c.p, 1, c.len, out);
 		}
 		fprintf(out, "\"\n}");
 		sep = ",\n";
 	}
-	pthread_mutex_unlock(&write_lock);
+	inval_log_unlock();
 }

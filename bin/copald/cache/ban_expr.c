@@ -27,6 +27,7 @@ enum ban_field {
 	BAN_OBJ_TTL,
 	BAN_OBJ_GRACE,
 	BAN_OBJ_KEEP,
+	BAN_OBJ_LAST_HIT,
 };
 
 enum ban_op { OP_EQ, OP_NE, OP_MATCH, OP_NOMATCH, OP_LT, OP_LE, OP_GT, OP_GE };
@@ -47,6 +48,7 @@ static const struct {
 	{"obj.ttl", BAN_OBJ_TTL, TYPE_DURATION, false},
 	{"obj.grace", BAN_OBJ_GRACE, TYPE_DURATION, false},
 	{"obj.keep", BAN_OBJ_KEEP, TYPE_DURATION, false},
+	{"obj.last_hit", BAN_OBJ_LAST_HIT, TYPE_DURATION, false},
 };
 
 static const struct {
@@ -393,34 +395,18 @@ compare(enum ban_op op, double a, double b)
 	return false;
 }
 
-static bool
-cond_matches(const struct ban_cond *c, const struct object *o,
-    const struct request *req)
+/* Since it was hit last, or came if it never was. */
+static double
+unused_for(const struct object *o, double now)
 {
-	struct str s = STR_NULL;
-	double now = req->ctx.now;
+	double last = o->last_hit > 0 ? o->last_hit : o->t_origin;
 
-	switch (c->field) {
-	case BAN_REQ_URL:
-		s = req->http.target;
-		break;
-	case BAN_REQ_HTTP:
-		s = http_get_name(&req->http, &c->header);
-		break;
-	case BAN_OBJ_HTTP:
-		s = http_get_name(&o->http, &c->header);
-		break;
-	case BAN_OBJ_STATUS:
-		return compare(c->op, o->http.status, c->number);
-	case BAN_OBJ_AGE:
-		return compare(c->op, object_age(o, now), c->number);
-	case BAN_OBJ_TTL:
-		return compare(c->op, object_ttl_left(o, now), c->number);
-	case BAN_OBJ_GRACE:
-		return compare(c->op, o->grace, c->number);
-	case BAN_OBJ_KEEP:
-		return compare(c->op, o->keep, c->number);
-	}
+	return last < now ? now - last : 0;
+}
+
+static bool
+string_matches(const struct ban_cond *c, struct str s)
+{
 	switch (c->op) {
 	case OP_EQ:
 		return str_eq(s, str_of(c->arg, c->arg_len));
@@ -439,6 +425,43 @@ cond_matches(const struct ban_cond *c, const struct object *o,
 	return false;
 }
 
+static bool
+cond_matches(const struct ban_cond *c, const struct object *o,
+    const struct request *req)
+{
+	struct str s = STR_NULL;
+	double now = req != NULL ? req->ctx.now : clock_wall();
+
+	switch (c->field) {
+	case BAN_REQ_URL:
+		if (req == NULL)
+			return true;
+		s = req->http.target;
+		break;
+	case BAN_REQ_HTTP:
+		if (req == NULL)
+			return true;
+		s = http_get_name(&req->http, &c->header);
+		break;
+	case BAN_OBJ_HTTP:
+		s = http_get_name(&o->http, &c->header);
+		break;
+	case BAN_OBJ_STATUS:
+		return compare(c->op, o->http.status, c->number);
+	case BAN_OBJ_AGE:
+		return compare(c->op, object_age(o, now), c->number);
+	case BAN_OBJ_TTL:
+		return compare(c->op, object_ttl_left(o, now), c->number);
+	case BAN_OBJ_GRACE:
+		return compare(c->op, o->grace, c->number);
+	case BAN_OBJ_KEEP:
+		return compare(c->op, o->keep, c->number);
+	case BAN_OBJ_LAST_HIT:
+		return compare(c->op, unused_for(o, now), c->number);
+	}
+	return string_matches(c, s);
+}
+
 bool
 ban_expr_matches(const struct ban_expr *e, const struct object *o,
     const struct request *req)
@@ -447,4 +470,35 @@ ban_expr_matches(const struct ban_expr *e, const struct object *o,
 		if (!cond_matches(&e->cond[i], o, req))
 			return false;
 	return true;
+}
+
+static enum ban_verdict
+cond_verdict(const struct ban_cond *c, const struct object *o,
+    const struct ban_key *key)
+{
+	struct str s;
+
+	if (c->field != BAN_REQ_URL && c->field != BAN_REQ_HTTP)
+		return cond_matches(c, o, NULL) ? BAN_YES : BAN_NO;
+	if (key == NULL ||
+	    (c->field == BAN_REQ_HTTP && c->header.id != FIELD_HOST))
+		return BAN_DEPENDS;
+	s = c->field == BAN_REQ_URL ? key->url : key->host;
+	return string_matches(c, s) ? BAN_YES : BAN_NO;
+}
+
+enum ban_verdict
+ban_expr_verdict(const struct ban_expr *e, const struct object *o,
+    const struct ban_key *key)
+{
+	enum ban_verdict all = BAN_YES, v;
+
+	for (unsigned i = 0; i < e->n; i++) {
+		v = cond_verdict(&e->cond[i], o, key);
+		if (v == BAN_NO)
+			return BAN_NO;
+		if (v == BAN_DEPENDS)
+			all = BAN_DEPENDS;
+	}
+	return all;
 }

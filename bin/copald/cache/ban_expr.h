@@ -18,8 +18,24 @@ enum {
 struct ban_expr *ban_expr_parse(struct str text, char err[BAN_EXPR_ERR_LEN]);
 void ban_expr_free(struct ban_expr **);
 struct str ban_expr_text(const struct ban_expr *);
-/* Does it hold for this object, looked up by this request?  Does not wait. */
+/*
+ * Does it hold for this object, looked up by this request?  NULL: by one that
+ * meets all conditions on requests.  Does not wait.
+ */
 bool ban_expr_matches(const struct ban_expr *, const struct object *,
     const struct request *);
+
+
+/* What an object's key says of the requests that find it. */
+struct ban_key {
+	struct str url, host;
+};
+enum ban_verdict { BAN_NO, BAN_YES, BAN_DEPENDS };
+/*
+ * The same without a request.  key NULL: not known.  BAN_DEPENDS: on what
+ * is known of requests only.
+ */
+enum ban_verdict ban_expr_verdict(const struct ban_expr *,
+    const struct object *, const struct ban_key *key);
 
 #endif

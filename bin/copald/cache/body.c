@@ -7,7 +7,9 @@
 #include <sys/uio.h>
 
 #include "body.h"
+#include "cold.h"
 #include "core.h"
+#include "memory.h"
 #include "stevedore.h"
 
 enum {
@@ -30,6 +32,7 @@ buf_new(uint32_t cap)
 	if (b != NULL) {
 		b->ref = 1;
 		b->cap = cap;
+		memory_charge((int64_t)(sizeof *b + cap));
 	}
 	return b;
 }
@@ -47,9 +50,11 @@ buf_unref(struct buf **pp)
 	struct buf *b = *pp;
 
 	*pp = NULL;
-	if (b != NULL && atomic_fetch_sub_explicit(&b->ref, 1,
-	    memory_order_acq_rel) == 1)
-		free(b);
+	if (b == NULL || atomic_fetch_sub_explicit(&b->ref, 1,
+	    memory_order_acq_rel) != 1)
+		return;
+	memory_charge(-(int64_t)(sizeof *b + b->cap));
+	free(b);
 }
 
 void
@@ -343,6 +348,65 @@ body_set(struct body *b, const void *bytes, size_t len)
 }
 
 int
+body_set_buf(struct body *b, struct buf *buf)
+{
+	struct piece *p = piece_add(b);
+
+	if (p == NULL) {
+		buf_unref(&buf);
+		return -1;
+	}
+	p->len = buf->cap;
+	p->buf = buf;
+	b->len = b->memory = buf->cap;
+	body_finish(b);
+	return 0;
+}
+
+/* lock held: all pieces copied; NULL: no memory, or one is not there */
+static struct buf *
+join(struct body *b)
+{
+	struct buf *whole = buf_new((uint32_t)b->len);
+
+	for (uint32_t i = 0; whole != NULL && i < b->piece_n; i++) {
+		if (b->piece[i].buf == NULL)
+			buf_unref(&whole);
+		else
+			memcpy(whole->data + b->piece[i].at,
+			    b->piece[i].buf->data, b->piece[i].len);
+	}
+	return whole;
+}
+
+struct buf *
+body_flatten(struct body *b, int64_t *more)
+{
+	struct buf *whole = NULL;
+
+	*more = 0;
+	pthread_mutex_lock(&b->lock);
+	if (b->piece_n == 1)
+		whole = b->piece[0].buf;
+	else if (b->piece_n > 1 && (whole = join(b)) != NULL) {
+		/* who reads has a reference to what he reads */
+		*more = (int64_t)whole->cap - (int64_t)b->memory;
+		for (uint32_t i = 0; i < b->piece_n; i++)
+			buf_unref(&b->piece[i].buf);
+		b->piece_n = 1;
+		b->piece[0].buf = whole;
+		b->piece[0].len = whole->cap;
+		b->memory = whole->cap;
+	}
+	if (whole != NULL) {
+		b->flat_max = UINT64_MAX;
+		atomic_store(&b->flat, whole);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return whole;
+}
+
+int
 body_set_extents(struct body *b, const struct extent *e, unsigned n)
 {
 	b->piece = calloc(n > 0 ? n : 1, sizeof *b->piece);
@@ -470,24 +534,6 @@ piece_at(struct body *b, uint64_t at)
 	return &b->piece[lo];
 }
 
-struct cold_read {
-	struct stevedore *stv;
-	struct extent extent;
-	struct buf *buf; /* NULL: only bring it into the page cache */
-	int result;
-};
-
-static void
-cold_read(void *arg)
-{
-	struct cold_read *r = arg;
-
-	if (r->buf != NULL)
-		r->result = extent_read(r->stv->store, &r->extent, r->buf->data);
-	else
-		r->result = extent_verify(r->stv->store, &r->extent);
-}
-
 /*
  * A page that is not in memory would stop this core: ask, without waiting,
  * for the first and the last byte, and at most once a second.
@@ -509,42 +555,44 @@ static enum body_get
 piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory,
     uint64_t *loaded)
 {
-	struct cold_read r = {.stv = stv, .extent = b->piece[i].extent};
+	struct extent e = b->piece[i].extent;
 	nsec_t now = loop_now(core_self()->loop);
-	bool small = b->piece_n == 1 && r.extent.len <= b->flat_max;
+	bool small = b->piece_n == 1 && e.len <= b->flat_max;
+	struct buf *buf = NULL;
+	int r;
 
 	if (b->piece[i].resident && !in_memory && !small &&
 	    (now - b->piece[i].resident_at < NSEC_S(1) ||
-	    extent_is_resident(&r.extent))) {
+	    extent_is_resident(&e))) {
 		b->piece[i].resident_at = now;
 		return BODY_GET_OK;
 	}
-	segment_ref(r.extent.segment);
+	segment_ref(e.segment);
 	if (in_memory || small) {
-		r.buf = buf_new(r.extent.len);
-		if (r.buf == NULL) {
-			segment_unref(&r.extent.segment);
+		buf = buf_new(e.len);
+		if (buf == NULL) {
+			segment_unref(&e.segment);
 			return BODY_GET_FAILED;
 		}
 	}
 	pthread_mutex_unlock(&b->lock);
-	pool_call(core_self()->pool, cold_read, &r, "cold read");
-	segment_unref(&r.extent.segment);
+	r = cold_read(stv->store, &e, buf != NULL ? buf->data : NULL);
+	segment_unref(&e.segment);
 	pthread_mutex_lock(&b->lock);
-	if (r.result != 0) {
-		buf_unref(&r.buf);
+	if (r != 0) {
+		buf_unref(&buf);
 		return BODY_GET_FAILED;
 	}
 	b->piece[i].resident = true;
 	b->piece[i].resident_at = now;
-	if (r.buf != NULL && b->piece[i].buf == NULL) {
-		b->piece[i].buf = r.buf;
-		b->memory += r.buf->cap;
-		*loaded = r.buf->cap;
+	if (buf != NULL && b->piece[i].buf == NULL) {
+		b->piece[i].buf = buf;
+		b->memory += buf->cap;
+		*loaded = buf->cap;
 		if (small)
-			atomic_store(&b->flat, r.buf);
+			atomic_store(&b->flat, buf);
 	} else {
-		buf_unref(&r.buf);
+		buf_unref(&buf);
 	}
 	return BODY_GET_OK;
 }
@@ -602,6 +650,30 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 	if (is_bad) /* the next client gets it from the origin */
 		stevedore_drop(stv, o);
 	return r;
+}
+
+void
+body_ahead(struct body *b, uint64_t from, uint64_t len)
+{
+	nsec_t now = loop_now(core_self()->loop);
+
+	if (len == 0 || from >= b->len)
+		return;
+	pthread_mutex_lock(&b->lock);
+	for (struct piece *p = piece_at(b, from);
+	    p < b->piece + b->piece_n && p->at < from + len; p++) {
+		uint64_t want = from + len - p->at;
+
+		/* asked for, or known to be there, a moment ago */
+		if (p->buf != NULL || p->extent.segment == NULL ||
+		    now - p->resident_at < NSEC_S(1) ||
+		    (p->ahead_at != 0 && now - p->ahead_at < NSEC_S(1)))
+			continue;
+		p->ahead_at = now;
+		cold_ahead(&p->extent,
+		    want < p->len ? (uint32_t)want : p->len);
+	}
+	pthread_mutex_unlock(&b->lock);
 }
 
 void

@@ -40,6 +40,7 @@ struct piece {
 	bool dropped;          /* windowed: read and forgotten */
 	bool resident;         /* verified, and in the page cache at resident_at */
 	nsec_t resident_at;
+	nsec_t ahead_at;       /* it was read ahead */
 	struct buf *buf;       /* NULL: not in memory */
 	struct extent extent;  /* segment NULL: not on disk */
 };
@@ -97,6 +98,15 @@ uint64_t body_piece_stored(struct body *, uint32_t i, const struct extent *);
 
 /* A body of one buffer that is complete (synthetic, or small from a store). */
 int body_set(struct body *, const void *bytes, size_t len);
+/* The same with a buffer of its length, whose reference is taken over; 0, or
+ * -1, and it is released. */
+int body_set_buf(struct body *, struct buf *);
+/*
+ * Puts the pieces of a complete body in memory, that is not windowed, into one
+ * buffer, which stays.  NULL: no memory, or it is not in memory; *more: the
+ * bytes that it takes more.
+ */
+struct buf *body_flatten(struct body *, int64_t *more);
 /* A complete body of extents; takes over the references. */
 int body_set_extents(struct body *, const struct extent *, unsigned n);
 /*
@@ -138,6 +148,8 @@ enum body_get {
  */
 enum body_get body_get(struct body *, struct stevedore *, uint64_t at,
     bool in_memory, nsec_t deadline, struct body_view *) WAITS;
+/* A reader will soon want these bytes: those that are cold are read ahead. */
+void body_ahead(struct body *, uint64_t from, uint64_t len);
 void body_view_release(struct body_view *);
 
 /* Waits until the body is no longer growing, or longer than at. */

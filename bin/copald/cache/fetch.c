@@ -9,22 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "backend_conn.h"
 #include "ban.h"
+#include "cache_status.h"
 #include "core.h"
 #include "counters.h"
+#include "esi_plan.h"
 #include "fetch.h"
+#include "fetch_blocks.h"
 #include "fetch_body.h"
 #include "fetch_head.h"
 #include "fetch_impl.h"
 #include "fetch_object.h"
+#include "fetch_stale.h"
 #include "http_date.h"
+#include "http_semantics.h"
 #include "index.h"
 #include "lookup.h"
 #include "params.h"
 #include "program.h"
 #include "stevedore.h"
 #include "stream.h"
+#include "tags.h"
+#include "trailers.h"
 #include "vary.h"
 
 enum fetch_step {
@@ -34,6 +41,7 @@ enum fetch_step {
 	FS_REFRESH,
 	FS_RESPONSE,
 	FS_BODY,
+	FS_BLOCKS,
 	FS_RETRY,
 	FS_ERROR,
 	FS_FAIL,
@@ -45,7 +53,10 @@ struct fetching { /* what lives as long as the fiber */
 	struct upstream up;
 	enum upstream_error error;
 	bool again;     /* the second try after a stale connection */
+	const struct backend *asked; /* the last one that got the request */
 	bool early;     /* answered before it had read our body */
+	bool answered;  /* the head of the final answer was read */
+	unsigned interim_n; /* 1xx so far */
 };
 
 static void
@@ -59,18 +70,47 @@ event(struct fetch *f, const char *what)
 
 /* --- steps ----------------------------------------------------------------- */
 
+/* vcl_backend_error makes the answer. */
 static enum fetch_step
-fail_with(struct fetch *f, const char *why)
+fail_with(struct fetch *f, enum failure failure, const char *why)
 {
+	f->failure = failure;
 	f->error = why;
 	log_put(&f->log, LOG_FETCH_ERROR, str_from_z(why));
-	return FS_ERROR;
+	/* a page in the middle of a film is of no use */
+	return f->blocks.head != NULL ? FS_FAIL : FS_ERROR;
+}
+
+/* Without an answer; FS_FAIL says it in the log. */
+static enum fetch_step
+give_up(struct fetch *f, enum failure failure, const char *why)
+{
+	f->failure = failure;
+	f->error = why;
+	return FS_FAIL;
+}
+
+static enum fetch_step
+vcl_error(struct fetch *f)
+{
+	f->failure = FAILURE_VCL_ERROR;
+	return f->blocks.head != NULL ? FS_FAIL : FS_ERROR;
+}
+
+/* of a verdict that ends the fetch */
+static enum fetch_step
+vcl_ended(struct fetch *f, enum vcl_ret ret)
+{
+	if (ret == VCL_RET_ABANDON)
+		return give_up(f, FAILURE_VCL_ABANDON, "abandoned by VCL");
+	return give_up(f, FAILURE_VCL_FAILED, "VCL failed");
 }
 
 static enum fetch_step
 step_fetch(struct fetching *x)
 {
 	struct fetch *f = x->f;
+	enum vcl_ret ret;
 
 	http_copy(&f->bereq, &f->bereq0);
 	f->ctx.http[VCL_HTTP_BEREQ] = &f->bereq;
@@ -82,28 +122,23 @@ step_fetch(struct fetching *x)
 	log_put(&f->log, LOG_BEREQ_URL, f->bereq.target);
 	log_put(&f->log, LOG_BEREQ_PROTOCOL, STR("HTTP/1.1"));
 	log_head_fields(&f->log, LOG_BEREQ_HEADER, &f->bereq);
-	switch (program_call(&f->ctx, VCL_SUB_BACKEND_FETCH)) {
-	case VCL_RET_FETCH:
-		break;
-	case VCL_RET_ERROR:
-		return FS_ERROR;
-	case VCL_RET_ABANDON:
-		f->error = "abandoned by VCL";
-		return FS_FAIL;
-	default:
-		f->error = "VCL failed";
-		return FS_FAIL;
-	}
+	ret = program_call(&f->ctx, VCL_SUB_BACKEND_FETCH);
+	if (ret == VCL_RET_ERROR)
+		return vcl_error(f);
+	if (ret != VCL_RET_FETCH)
+		return vcl_ended(f, ret);
 	if (f->ctx.unset_body)
 		f->has_body = false;
 	/* a restart: it can't be had again, and a part must not look whole */
 	if (f->has_body && !f->req->buffered &&
 	    f->req->stream->body_received > 0)
-		return fail_with(f, "the request's body was sent before");
-	if (f->backend == NULL)
-		return fail_with(f, "no backend");
+		return fail_with(f, FAILURE_BODY_SENT,
+		    "the request's body was sent before");
+	f->origin = backend_resolve(&f->ctx, f->backend);
+	if (f->origin == NULL)
+		return fail_with(f, FAILURE_NO_BACKEND, "no backend");
 	if (!fetch_finish_bereq(f))
-		return fail_with(f, "workspace_backend full");
+		return fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
 	return FS_CONNECT;
 }
 
@@ -114,12 +149,30 @@ may_send_again(const struct fetch *f)
 	static const char *const idempotent[] = {"GET", "HEAD", "PUT",
 	    "DELETE", "OPTIONS", "TRACE", "PROPFIND"};
 
-	if (f->body_sent)
+	if (f->body_sent || f->send_once)
 		return false;
 	for (size_t i = 0; i < sizeof idempotent / sizeof *idempotent; i++)
 		if (str_eq(f->bereq.method, str_from_z(idempotent[i])))
 			return true;
 	return false;
+}
+
+/*
+ * May b be sent this again?  Another backend than the one that was asked may
+ * be asked in any case: that is no load that grows with the failures.
+ */
+static bool
+may_retry(const struct fetching *x, struct backend *b)
+{
+	if (x->asked != b)
+		return true;
+	if (!retry_budget_spend(&b->retry_budget, params->retry_budget,
+	    params->retry_free, loop_now(x->f->core->loop))) {
+		COUNT_INC(backend_retry_refused);
+		return false;
+	}
+	atomic_fetch_add_explicit(&b->retries, 1, memory_order_relaxed);
+	return true;
 }
 
 static double
@@ -132,21 +185,28 @@ static enum fetch_step
 step_connect(struct fetching *x)
 {
 	struct fetch *f = x->f;
-	struct backend *b = f->backend;
+	struct backend *b = f->origin;
 	struct backend_conn *conn = NULL;
+	struct backend_wish wish = {x->again, timeout_of(f->connect_timeout,
+	    b->connect_timeout, params->connect_timeout), &f->client, &f->server};
 	enum backend_error e;
-	char addr[ADDR_HOST_MAX];
+	char text[300];
 	int err;
 
-	e = backend_get(b, x->again, timeout_of(f->connect_timeout,
-	    b->connect_timeout, params->connect_timeout), &conn, &err);
+	if (f->retries > 0 && !x->again && !may_retry(x, b))
+		return fail_with(f, FAILURE_RETRIES,
+		    "not sent again: beyond retry_budget");
+	e = backend_get(b, &wish, &conn, &err);
 	if (e != BACKEND_OK) {
-		if (e == BACKEND_REFUSED)
-			log_printf(&f->log, LOG_ERROR, "%s: %s", b->name,
-			    strerror(err));
-		return fail_with(f, backend_error_text(e));
+		backend_error_text(e, b, err, text, sizeof text);
+		f->failure = failure_of_backend(e);
+		f->error = "no connection to the backend";
+		log_put(&f->log, LOG_FETCH_ERROR, str_from_z(text));
+		return f->blocks.head != NULL ? FS_FAIL : FS_ERROR;
 	}
 	memset(&x->up, 0, sizeof x->up);
+	x->answered = false;
+	x->interim_n = 0;
 	x->up.conn = conn;
 	x->up.buf = f->block;
 	x->up.cap = f->block_len;
@@ -156,9 +216,9 @@ step_connect(struct fetching *x)
 	    b->between_bytes_timeout, params->between_bytes_timeout);
 	f->remote_addr = conn->addr;
 	f->remote = &f->remote_addr;
-	addr_host(&conn->addr, addr);
+	addr_host(&conn->addr, text);
 	log_printf(&f->log, LOG_BACKEND_OPEN, "%d %s.%s %s %u %s",
-	    conn->src.fd, b->program_name, b->name, addr,
+	    conn->src.fd, b->program_name, b->name, text,
 	    addr_port(&conn->addr), conn->reused ? "reuse" : "connect");
 	event(f, "Connected");
 	return FS_ANSWER;
@@ -171,11 +231,114 @@ conn_done(struct fetching *x, bool keep)
 
 	if (x->up.conn == NULL)
 		return;
+	keep = keep && !f->closes;
 	log_printf(&f->log, LOG_BACKEND_CLOSE, "%d %s %s",
-	    x->up.conn->src.fd, f->backend->name, keep ? "recycle" : "close");
+	    x->up.conn->src.fd, f->origin->name, keep ? "recycle" : "close");
 	f->sent_head += x->up.sent_head;
 	f->sent_body += x->up.sent_body;
 	backend_conn_put(&x->up.conn, keep);
+}
+
+/* 1xx are not the answer (RFC 9110 15.2); a flood of them is cut. */
+enum { INTERIM_MAX = 16 };
+
+/* 103 goes on to the client, without what is for us (RFC 8297). */
+static void
+relay_interim(struct fetch *f)
+{
+	struct stream *s = f->req != NULL ? f->req->stream : NULL;
+
+	log_status(&f->log, LOG_BERESP_STATUS, f->beresp.status);
+	if (f->beresp.status != 103 || !params->early_hints || s == NULL ||
+	    s->ops->interim == NULL)
+		return;
+	fetch_strip_beresp(f);
+	s->ops->interim(s, &f->beresp);
+}
+
+/* The next head: a 1xx, or that of the final answer (x->answered). */
+static enum upstream_error
+read_head(struct fetching *x)
+{
+	struct fetch *f = x->f;
+	struct h1_limits limits = {(uint32_t)params->http_resp_size,
+	    (uint32_t)params->http_resp_hdr_len};
+	enum upstream_error e;
+
+	f->beresp.field_n = 0;
+	f->beresp.overflow = false;
+	e = upstream_read_head(&x->up, &f->beresp, &f->framing,
+	    str_eq(f->bereq.method, STR("HEAD")), &limits);
+	if (e != UP_OK)
+		return e;
+	if (f->beresp.status == 101) {
+		x->up.why = "101 Switching Protocols without Upgrade";
+		return UP_BAD_HEAD;
+	}
+	x->answered = f->beresp.status >= 200;
+	if (x->answered)
+		return UP_OK;
+	if (++x->interim_n == INTERIM_MAX) {
+		x->up.why = "too many 1xx responses";
+		return UP_BAD_HEAD;
+	}
+	relay_interim(f);
+	return UP_OK;
+}
+
+static enum upstream_error
+read_answer(struct fetching *x)
+{
+	enum upstream_error e = UP_OK;
+
+	while (e == UP_OK && !x->answered)
+		e = read_head(x);
+	return e;
+}
+
+/*
+ * The origin speaks while the body is sent.  An error, or its last answer, is
+ * the end of that (RFC 9112 9.5); what it says else can wait.
+ */
+static enum upstream_error
+answer_while_sending(void *priv)
+{
+	struct fetching *x = priv;
+	enum upstream_error e;
+
+	do {
+		e = read_head(x);
+	} while (e == UP_OK && !x->answered && x->up.have > x->up.at);
+	if (e != UP_OK || !x->answered)
+		return e;
+	x->up.on_answer = NULL;
+	return x->f->beresp.status >= 400 || !x->f->framing.keep_alive ?
+	    UP_ANSWERED : UP_OK;
+}
+
+/*
+ * The client waits for 100 Continue, and so do we (RFC 9110 10.1.1); many
+ * origins know nothing of it.
+ */
+static enum upstream_error
+ask_for_body(struct fetching *x)
+{
+	enum upstream_error e = UP_OK;
+
+	if (http_get(&x->f->bereq, FIELD_EXPECT).p == NULL)
+		return UP_OK;
+	while (e == UP_OK && !x->answered) {
+		if (x->up.have == x->up.at)
+			e = upstream_wait_answer(&x->up,
+			    params->expect_timeout);
+		if (e == UP_FIRST_BYTE)
+			return UP_OK;
+		if (e == UP_OK)
+			e = read_head(x);
+		if (e == UP_OK && x->f->beresp.status == 100)
+			return UP_OK;
+	}
+	return e == UP_OK ? UP_ANSWERED : e;
 }
 
 /* The client's body goes to the origin as it comes. */
@@ -186,8 +349,10 @@ send_body(struct fetching *x)
 	bool chunked = f->req->framing.body == H1_CHUNKED;
 	struct stream *s = f->req->stream;
 	char *buf = malloc(REQUEST_BODY_WINDOW);
-	enum upstream_error e = buf == NULL ? UP_NO_MEMORY : UP_OK;
+	enum upstream_error e = buf == NULL ? UP_NO_MEMORY : ask_for_body(x);
 
+	x->up.on_answer = answer_while_sending;
+	x->up.on_answer_priv = x;
 	while (e == UP_OK) {
 		ssize_t n = s->ops->read_body(s, buf, REQUEST_BODY_WINDOW);
 
@@ -203,38 +368,37 @@ send_body(struct fetching *x)
 	free(buf);
 	if (e == UP_OK)
 		e = upstream_send_end(&x->up, chunked);
+	x->up.on_answer = NULL;
 	return e;
 }
 
-/* 1xx are not the answer (RFC 9110 15.2); a flood of them is cut. */
-enum { INTERIM_MAX = 16 };
+/* Since its connection was asked for. */
+static double
+seconds_since_asked(const struct fetching *x)
+{
+	return (double)(loop_now(x->f->core->loop) - x->up.conn->began) / 1e9;
+}
 
-static enum upstream_error
-read_answer(struct fetching *x)
+/* As if nothing had been asked. */
+static void
+forget_answer(struct fetching *x)
 {
 	struct fetch *f = x->f;
-	struct h1_limits limits = {(uint32_t)params->http_resp_size,
-	    (uint32_t)params->http_resp_hdr_len};
-	bool head = str_eq(f->bereq.method, STR("HEAD"));
 
-	for (unsigned i = 0; i < INTERIM_MAX; i++) {
-		enum upstream_error e;
-
-		f->beresp.field_n = 0;
-		f->beresp.overflow = false;
-		e = upstream_read_head(&x->up, &f->beresp, &f->framing, head,
-		    &limits);
-		if (e != UP_OK)
-			return e;
-		if (f->beresp.status == 101) {
-			x->up.why = "101 Switching Protocols without Upgrade";
-			return UP_BAD_HEAD;
-		}
-		if (f->beresp.status >= 200)
-			return UP_OK;
-	}
-	x->up.why = "too many 1xx responses";
-	return UP_BAD_HEAD;
+	conn_done(x, false);
+	f->failure = FAILURE_NONE;
+	f->origin = NULL;
+	f->was_304 = false;
+	f->tags = STR_NULL;
+	filters_free(&f->filters);
+	object_unref(&f->obj);
+	f->reads_esi = false;
+	f->uncacheable = f->is_pass;
+	f->make_hitpass = false;
+	f->do_stream = true;
+	f->do_encode = true;
+	f->ctx.body = (struct vcl_buf){0};
+	x->again = false;
 }
 
 static enum fetch_step
@@ -244,18 +408,24 @@ step_answer(struct fetching *x)
 	enum upstream_error e;
 
 	COUNT_INC(backend_req);
-	atomic_fetch_add_explicit(&f->backend->requests, 1,
+	if (x->asked != f->origin)
+		retry_budget_earn(&f->origin->retry_budget,
+		    params->retry_budget);
+	x->asked = f->origin;
+	atomic_fetch_add_explicit(&f->origin->requests, 1,
 	    memory_order_relaxed);
 	e = upstream_send_head(&x->up, &f->bereq, &f->ws);
 	if (e == UP_OK && f->has_body)
 		e = send_body(x);
 	/* an origin may answer before it has read all, and close */
-	x->early = e == UP_SEND && f->has_body;
+	x->early = (e == UP_SEND || e == UP_ANSWERED) && f->has_body;
 	if (e == UP_OK || x->early) {
 		event(f, "Bereq");
 		e = read_answer(x);
 	}
 	if (e == UP_OK) {
+		backend_answered(f->origin, seconds_since_asked(x), false);
+		f->got_status = f->beresp.status;
 		event(f, "Beresp");
 		log_put(&f->log, LOG_BERESP_PROTOCOL, STR("HTTP/1.1"));
 		log_status(&f->log, LOG_BERESP_STATUS, f->beresp.status);
@@ -263,33 +433,53 @@ step_answer(struct fetching *x)
 		log_head_fields(&f->log, LOG_BERESP_HEADER, &f->beresp);
 		fetch_strip_beresp(f);
 		f->ctx.http[VCL_HTTP_BERESP] = &f->beresp;
+		switch (fetch_blocks_answer(f)) {
+		case ANSWER_PLAIN:
+			break;
+		case ANSWER_FILL:
+			return FS_BLOCKS;
+		case ANSWER_AGAIN:
+			forget_answer(x);
+			return FS_FETCH;
+		case ANSWER_CHANGED:
+			conn_done(x, false);
+			f->blocks.changed = true;
+			return give_up(f, FAILURE_BODY_CUT,
+			    "what was stored a part of has changed");
+		case ANSWER_BAD:
+			conn_done(x, false);
+			return fail_with(f, FAILURE_BAD_RESPONSE,
+			    "not the part that was asked for");
+		}
 		if (f->beresp.status == 304 && f->stale != NULL)
 			return FS_REFRESH;
 		if (f->beresp.status == 304 && !f->is_pass) {
 			conn_done(x, false);
-			return fail_with(f, "304 to what was no condition");
+			return fail_with(f, FAILURE_BAD_RESPONSE,
+			    "304 to what was no condition");
 		}
 		return FS_RESPONSE;
 	}
 	if ((e == UP_CLOSED_EARLY || e == UP_SEND) && x->up.conn->reused &&
-	    !x->again && may_send_again(f)) {
+	    !x->again && may_send_again(f) && may_retry(x, f->origin)) {
 		conn_done(x, false);
 		x->again = true;
 		COUNT_INC(backend_retry);
 		return FS_CONNECT;
 	}
 	if (e == UP_CLIENT) {
-		f->error = "the client's body was cut short";
 		conn_done(x, false);
-		return FS_FAIL;
+		return give_up(f, FAILURE_CLIENT_BODY,
+		    "the client's body was cut short");
 	}
 	if (e == UP_BAD_HEAD && x->up.have > 0)
 		log_put(&f->log, LOG_HTTP_GARBAGE, str_of(x->up.buf,
 		    x->up.have < 200 ? x->up.have : 200));
-	atomic_fetch_add(&f->backend->fails, 1);
+	backend_answered(f->origin, seconds_since_asked(x), true);
 	e = e == UP_OK ? UP_SEND : e;
 	conn_done(x, false);
-	return fail_with(f, upstream_error_text(&x->up, e));
+	return fail_with(f, failure_of_upstream(e),
+	    upstream_error_text(&x->up, e));
 }
 
 /* 304: what we have is still good (RFC 9111 4.3). */
@@ -297,46 +487,75 @@ static enum fetch_step
 step_refresh(struct fetching *x)
 {
 	struct fetch *f = x->f;
+	enum vcl_ret ret;
 	bool ok;
 
 	COUNT_INC(fetch_304);
 	f->was_304 = true;
 	f->ctx.http[VCL_HTTP_OBJ_STALE] = &f->stale->http;
+	f->tags = f->stale->tags;
 	conn_done(x, f->framing.keep_alive && x->up.have == x->up.at);
 	fetch_freshness(f);
-	switch (program_call(&f->ctx, VCL_SUB_BACKEND_REFRESH)) {
+	ret = program_call(&f->ctx, VCL_SUB_BACKEND_REFRESH);
+	switch (ret) {
 	case VCL_RET_MERGE:
 		ok = fetch_merge_304(f);
 		break;
 	case VCL_RET_OBJ_STALE:
 		ok = fetch_use_stale(f);
 		break;
+	case VCL_RET_BERESP:
+		ok = fetch_use_beresp(f);
+		break;
 	case VCL_RET_RETRY:
 		return FS_RETRY;
 	case VCL_RET_ERROR:
-		return FS_ERROR;
-	case VCL_RET_ABANDON:
-		f->error = "abandoned by VCL";
-		return FS_FAIL;
+		return vcl_error(f);
 	default:
-		f->error = "VCL failed";
-		return FS_FAIL;
+		return vcl_ended(f, ret);
 	}
 	if (!ok)
-		return fail_with(f, "workspace_backend full");
+		return fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
 	return FS_RESPONSE;
+}
+
+/* Before the client has the answer (RFC 9875 3). */
+static void
+invalidate_groups(struct fetch *f)
+{
+	char err[BAN_ERR_LEN];
+	struct purged done;
+	struct str tags;
+
+	if (http_is_safe(f->bereq.method) || f->beresp.status >= 400)
+		return;
+	if (!tags_of_invalidation(f, &tags))
+		log_put(&f->log, LOG_ERROR,
+		    STR("Cache-Group-Invalidation: workspace_backend full"));
+	else if (tags.len > 0 &&
+	    tags_purge_list(tags, false, &done, err) != 0)
+		log_put(&f->log, LOG_ERROR, str_from_z(err));
+	else if (tags.len > 0)
+		inval_audit(&f->log, "tags", tags, &done);
 }
 
 static enum fetch_step
 step_response(struct fetching *x)
 {
 	struct fetch *f = x->f;
+	enum vcl_ret ret;
 
+	invalidate_groups(f);
 	fetch_freshness(f);
 	f->ctx.pass_ttl = -1;
-	switch (program_call(&f->ctx, VCL_SUB_BACKEND_RESPONSE)) {
+	ret = program_call(&f->ctx, VCL_SUB_BACKEND_RESPONSE);
+	switch (ret) {
 	case VCL_RET_DELIVER:
-		return FS_BODY;
+		if (!fetch_may_hide_error(f))
+			return FS_BODY;
+		conn_done(x, false);
+		fetch_serve_stale(f, "the origin answered with an error");
+		return FS_DONE;
 	case VCL_RET_PASS:
 		f->uncacheable = true;
 		f->make_hitpass = true;
@@ -350,16 +569,11 @@ step_response(struct fetching *x)
 		return FS_RETRY;
 	case VCL_RET_ERROR:
 		conn_done(x, false);
-		return FS_ERROR;
-	case VCL_RET_ABANDON:
-		f->error = "abandoned by VCL";
-		break;
+		return vcl_error(f);
 	default:
-		f->error = "VCL failed";
-		break;
+		conn_done(x, false);
+		return vcl_ended(f, ret);
 	}
-	conn_done(x, false);
-	return FS_FAIL;
 }
 
 static enum fetch_step
@@ -368,23 +582,17 @@ step_retry(struct fetching *x)
 	struct fetch *f = x->f;
 
 	conn_done(x, false);
+	/* from vcl_backend_error there is no way back to it: see there */
 	if (f->retries >= params->max_retries) {
 		log_put(&f->log, LOG_VCL_ERROR,
 		    STR("Too many retries, failing"));
-		f->error = "too many retries";
-		return FS_FAIL;
+		return fail_with(f, FAILURE_RETRIES, "too many retries");
 	}
-	if (f->body_sent) {
-		f->error = "the request's body can't be sent again";
-		return FS_FAIL;
-	}
+	if (f->body_sent)
+		return give_up(f, FAILURE_BODY_SENT,
+		    "the request's body can't be sent again");
 	f->retries++;
-	f->was_304 = false;
-	f->uncacheable = f->is_pass;
-	f->make_hitpass = false;
-	f->do_stream = true;
-	f->ctx.body = (struct vcl_buf){0};
-	x->again = false;
+	forget_answer(x);
 	/* as vcl_backend_response or _error left it */
 	http_copy(&f->bereq0, &f->bereq);
 	event(f, "Retry");
@@ -416,11 +624,33 @@ body_of_stale(struct fetch *f)
 	bool cacheable = fetch_is_cacheable(f);
 
 	if (fetch_object_reuse_body(f, cacheable) != 0)
-		return fail_with(f, "the stored body is gone");
+		return fail_with(f, FAILURE_MEMORY, "the stored body is gone");
 	fetch_publish(f, cacheable);
 	if (cacheable && f->obj->store_seq == 0 && f->obj->body.flat != NULL)
 		fetch_store(f);
 	return FS_DONE;
+}
+
+static bool
+has_body(const struct fetch *f)
+{
+	return f->framing.body != H1_NONE &&
+	    (f->framing.body != H1_LENGTH || f->framing.length > 0);
+}
+
+static bool
+start_filters(struct fetch *f)
+{
+	struct str list = filters_of_fetch(f), rest = list;
+	enum filter_id id;
+
+	f->length_stays = true;
+	while (filters_next(&rest, &id)) {
+		f->length_stays &= id == FILTER_TESTGUNZIP || id == FILTER_ESI;
+		f->reads_esi |= id == FILTER_ESI || id == FILTER_ESI_GZIP;
+	}
+	return filters_change_head(list, &f->beresp, &f->ws) &&
+	    filters_new(list, &f->filters) == FILTERS_OK;
 }
 
 static enum fetch_step
@@ -430,6 +660,10 @@ step_body(struct fetching *x)
 	enum upstream_error e;
 	bool cacheable;
 
+	if (!f->was_304 && has_body(f) && !start_filters(f)) {
+		conn_done(x, false);
+		return fail_with(f, FAILURE_MEMORY, "no memory for filters");
+	}
 	switch (vary_make(&f->beresp, f->is_pass ? &f->bereq : &f->bereq0,
 	    &f->ws, &f->vary)) {
 	case VARY_NONE:
@@ -443,33 +677,50 @@ step_body(struct fetching *x)
 	}
 	if (!fetch_object_make(f)) {
 		conn_done(x, false);
-		f->error = "out of memory";
-		return FS_FAIL;
+		return give_up(f, FAILURE_MEMORY, "out of memory");
 	}
+	fetch_late_claim(f);
 	if (f->was_304)
 		return body_of_stale(f);
-	fetch_late_claim(f);
 	cacheable = fetch_is_cacheable(f);
+	switch (fetch_blocks_choose(f, cacheable)) {
+	case BLOCKS_NO:
+		break;
+	case BLOCKS_YES:
+		return FS_BLOCKS;
+	case BLOCKS_AGAIN:
+		forget_answer(x);
+		return FS_FETCH;
+	case BLOCKS_NO_MEMORY:
+		conn_done(x, false);
+		return give_up(f, FAILURE_MEMORY, "out of memory");
+	}
 	if (!cacheable)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
-	if (f->framing.body == H1_LENGTH)
-		f->obj->body.expected = (int64_t)f->framing.length;
-	else if (f->framing.body == H1_NONE)
+	if (f->framing.body == H1_NONE)
 		f->obj->body.expected = 0;
+	else if (f->framing.body == H1_LENGTH && f->length_stays)
+		f->obj->body.expected = (int64_t)f->framing.length;
 	if (str_eq(f->bereq.method, STR("HEAD")))
 		atomic_fetch_or(&f->obj->flags, OBJ_HEAD_ONLY);
-	if (!cacheable && (f->framing.body == H1_CHUNKED ||
-	    f->framing.body == H1_UNTIL_CLOSE ||
-	    f->framing.length > params->fetch_window))
+	/* a page with ESI is read as a whole, up to that size */
+	if (!cacheable && (f->framing.body == H1_LENGTH ?
+	    f->framing.length > params->fetch_window :
+	    f->framing.body != H1_NONE && !f->reads_esi)) {
 		f->obj->body.windowed = true;
+		if (f->reads_esi)
+			esi_is_read_later(f);
+	}
 	body_counters(f);
 	log_printf(&f->log, LOG_STORAGE, "%s %s",
 	    !cacheable ? "pass" :
 	    f->obj->stevedore->store != NULL ? "lmdb" : "ram",
 	    cacheable ? f->obj->stevedore->name : "-");
 	/* a window can't be filled before somebody reads */
-	if (f->do_stream || f->obj->body.windowed)
+	if ((f->do_stream && !f->reads_esi && !fetch_is_hidden(f)) ||
+	    f->obj->body.windowed)
 		fetch_publish(f, cacheable);
+	trailers_begin(f, &x->up);
 	e = fetch_body(f, &x->up);
 	if (e != UP_OK) {
 		f->error = upstream_error_text(&x->up, e);
@@ -477,7 +728,7 @@ step_body(struct fetching *x)
 		conn_done(x, false);
 		COUNT_INC(fetch_failed);
 		return atomic_load(&f->state) == FETCH_READY ? FS_DONE :
-		    fail_with(f, f->error);
+		    fail_with(f, failure_of_upstream(e), f->error);
 	}
 	event(f, "BerespBody");
 	conn_done(x, f->framing.keep_alive && !x->up.eof &&
@@ -485,6 +736,38 @@ step_body(struct fetching *x)
 	    !x->early);
 	if (atomic_load(&f->state) == FETCH_RUNNING)
 		fetch_publish(f, cacheable);
+	return FS_DONE;
+}
+
+/* A head that was made now, or blocks of one that was there. */
+static enum fetch_step
+step_blocks(struct fetching *x)
+{
+	struct fetch *f = x->f;
+	enum upstream_error e;
+
+	if (!fetch_blocks_open(f)) {
+		conn_done(x, false);
+		return give_up(f, FAILURE_MEMORY, "out of memory");
+	}
+	body_counters(f);
+	if (f->blocks.head != NULL) {
+		f->req = NULL;
+		fetch_set_state(f, FETCH_READY);
+	} else {
+		fetch_publish(f, true);
+		fetch_store(f);
+	}
+	e = fetch_blocks_fill(f, &x->up);
+	if (e != UP_OK) {
+		f->error = upstream_error_text(&x->up, e);
+		log_put(&f->log, LOG_FETCH_ERROR, str_from_z(f->error));
+		COUNT_INC(fetch_failed);
+	}
+	event(f, "BerespBody");
+	conn_done(x, e == UP_OK && f->framing.keep_alive && !x->up.eof &&
+	    f->framing.body == H1_LENGTH && x->up.left == 0 &&
+	    x->up.have == x->up.at);
 	return FS_DONE;
 }
 
@@ -496,7 +779,12 @@ step_error(struct fetching *x)
 	struct http *h = &f->beresp;
 	double now = loop_wall(f->core->loop);
 	unsigned status = 503;
+	enum vcl_ret ret;
 	bool cacheable;
+
+	/* RFC 9112 5.2, 6.3 */
+	if (f->failure == FAILURE_BAD_RESPONSE && params->bad_gateway)
+		status = 502;
 
 	COUNT_INC(fetch_failed);
 	conn_done(x, false);
@@ -517,30 +805,38 @@ step_error(struct fetching *x)
 	http_add_known(h, FIELD_DATE, arena_strdup(&f->ws,
 	    core_date(f->core)));
 	http_add_known(h, FIELD_SERVER, STR("Copal"));
+	log_put(&f->log, LOG_FAILURE, failure_name(f->failure));
+	cache_status_failed(h, f->failure, &f->ws);
 	f->t_origin = now;
 	f->age = f->ttl = f->grace = f->keep = 0;
+	f->ask_first = f->has_lists = false;
 	/* who waits for the same key gets this answer, not one each */
 	if (f->busy != NULL && index_has_waiters(f->busy)) {
 		f->ttl = 1;
 		f->grace = f->keep = 5;
 	}
-	f->vary = STR_NULL;
+	f->vary = f->tags = STR_NULL;
 	log_status(&f->log, LOG_BERESP_STATUS, h->status);
 	log_put(&f->log, LOG_BERESP_REASON, h->reason);
-	switch (program_call(&f->ctx, VCL_SUB_BACKEND_ERROR)) {
+	ret = program_call(&f->ctx, VCL_SUB_BACKEND_ERROR);
+	switch (ret) {
 	case VCL_RET_DELIVER:
 		break;
 	case VCL_RET_RETRY:
+		if (f->retries >= params->max_retries)
+			return give_up(f, FAILURE_RETRIES, "too many retries");
 		return FS_RETRY;
-	case VCL_RET_ABANDON:
-		return FS_FAIL;
 	default:
-		f->error = "VCL failed";
-		return FS_FAIL;
+		return vcl_ended(f, ret);
+	}
+	if (fetch_may_serve_stale(f)) {
+		fetch_serve_stale(f, f->error != NULL ? f->error :
+		    "the fetch failed");
+		return FS_DONE;
 	}
 	http_unset(h, FIELD_CONTENT_LENGTH);
 	if (!fetch_object_make(f))
-		return FS_FAIL;
+		return give_up(f, FAILURE_MEMORY, "out of memory");
 	atomic_fetch_or(&f->obj->flags, OBJ_SYNTH);
 	f->framing.body = H1_LENGTH;
 	f->framing.length = f->ctx.body.len;
@@ -549,7 +845,7 @@ step_error(struct fetching *x)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
 	f->obj->body.expected = (int64_t)f->ctx.body.len;
 	if (body_set(&f->obj->body, f->ctx.body.p, f->ctx.body.len) != 0)
-		return FS_FAIL;
+		return give_up(f, FAILURE_MEMORY, "out of memory");
 	fetch_publish(f, cacheable);
 	return FS_DONE;
 }
@@ -581,6 +877,7 @@ fetch_run(void *arg)
 		[FS_REFRESH] = step_refresh,
 		[FS_RESPONSE] = step_response,
 		[FS_BODY] = step_body,
+		[FS_BLOCKS] = step_blocks,
 		[FS_RETRY] = step_retry,
 		[FS_ERROR] = step_error,
 		[FS_FAIL] = step_fail,
@@ -590,7 +887,7 @@ fetch_run(void *arg)
 	enum fetch_step step = FS_FETCH;
 
 	if (!fetch_make_conditional(f))
-		step = fail_with(f, "workspace_backend full");
+		step = fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
 	while (step != FS_DONE)
 		step = steps[step](&x);
 	index_fetch_ends(f);

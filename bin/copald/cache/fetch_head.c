@@ -6,9 +6,13 @@
 #include "backend.h"
 #include "core.h"
 #include "fetch_head.h"
+#include "fetch_stale.h"
+#include "hops.h"
 #include "http_semantics.h"
 #include "params.h"
 #include "program.h"
+#include "stream.h"
+#include "trailers.h"
 
 void
 log_head_fields(struct log_txn *log, enum log_tag tag, const struct http *h)
@@ -33,9 +37,10 @@ field_is_ours(const struct field *f, enum fetch_kind kind)
 {
 	switch (f->id) {
 	case FIELD_CONTENT_LENGTH: /* framing is made anew */
-	case FIELD_EXPECT:
 	case FIELD_X_COPAL:
 		return true;
+	case FIELD_EXPECT:
+		return kind != FETCH_PASS;
 	case FIELD_IF_MATCH: /* the cache wants the whole response */
 	case FIELD_IF_MODIFIED_SINCE:
 	case FIELD_IF_NONE_MATCH:
@@ -65,11 +70,12 @@ bool
 fetch_make_bereq(struct fetch *f, const struct request *req,
     enum fetch_kind kind)
 {
+	static const struct field_name capability = {
+	    {"Surrogate-Capability", 20}, FIELD_OTHER};
 	struct http *h = &f->bereq0;
 	struct str connection = http_get_list(&req->http, FIELD_CONNECTION,
 	    &f->ws);
 	unsigned room = params->http_max_hdr + FIELDS_OWN;
-	struct str via;
 
 	if (!http_init(h, &f->ws, room) ||
 	    !http_init(&f->bereq, &f->ws, room) ||
@@ -90,10 +96,19 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 		if (!add_copy(f, h, from))
 			return false;
 	}
+	f->wants_trailers = kind != FETCH_BACKGROUND &&
+	    trailers_wanted(&req->received);
 	f->has_body = kind == FETCH_PASS && req->framing.body != H1_NONE;
-	via = http_get_list(h, FIELD_VIA, &f->ws);
-	return http_set_known(h, FIELD_VIA, via.p == NULL ? STR("1.1 copal") :
-	    arena_printf(&f->ws, "%.*s, 1.1 copal", STR_ARG(via))) &&
+	/* one for all: who does not take it gets it unpacked */
+	if (kind != FETCH_PASS && params->http_gzip_support &&
+	    !http_set_known(h, FIELD_ACCEPT_ENCODING, STR("gzip")))
+		return false;
+	/* so that origins know that Surrogate-Control is heard */
+	if (kind != FETCH_PASS && params->surrogate_control &&
+	    http_find(h, &capability, 0) < 0 &&
+	    !http_add(h, &capability, STR("copal=\"Surrogate/1.0\"")))
+		return false;
+	return hops_count(h, req->http.version, &f->ws) &&
 	    http_set_known(h, FIELD_X_COPAL, arena_printf(&f->ws, "%llu",
 	    (unsigned long long)f->xid));
 }
@@ -109,7 +124,8 @@ fetch_make_conditional(struct fetch *f)
 	lm = http_get(&f->stale->http, FIELD_LAST_MODIFIED);
 	/* dying: purged or banned since it was found, if not evicted */
 	if (object_is(f->stale, OBJ_DYING | OBJ_HITMISS | OBJ_HITPASS) ||
-	    atomic_load(&f->stale->body.state) != BODY_COMPLETE ||
+	    (atomic_load(&f->stale->body.state) != BODY_COMPLETE &&
+	    !object_is(f->stale, OBJ_BLOCKS)) ||
 	    f->stale->http.status != 200 ||
 	    (etag.p == NULL && lm.p == NULL)) {
 		/* and a 304 would not be about it */
@@ -129,25 +145,41 @@ fetch_finish_bereq(struct fetch *f)
 	struct http *h = &f->bereq;
 	bool ok = true;
 
+	/* nobody waits for 100 (RFC 9110 10.1.1) */
+	if (!f->has_body || !f->req->framing.expect_continue ||
+	    f->req->stream->body_received > 0 || params->expect_timeout <= 0)
+		http_unset(h, FIELD_EXPECT);
 	/* VCL can't frame the message: we do (RFC 9112 6) */
 	http_unset(h, FIELD_CONTENT_LENGTH);
 	http_unset(h, FIELD_TRANSFER_ENCODING);
+	/* of that, VCL may say close (RFC 9112 9.6); the client's is not here */
+	f->closes = str_list_has(
+	    http_get_list(h, FIELD_CONNECTION, &f->ws), STR("close"));
 	http_unset(h, FIELD_CONNECTION);
+	if (f->closes)
+		ok = http_set_known(h, FIELD_CONNECTION, STR("close"));
 	if (f->has_body && f->req->framing.body == H1_LENGTH)
-		ok = http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
+		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
 		    &f->ws, "%llu",
 		    (unsigned long long)f->req->framing.length));
 	else if (f->has_body)
-		ok = http_set_known(h, FIELD_TRANSFER_ENCODING,
+		ok = ok && http_set_known(h, FIELD_TRANSFER_ENCODING,
 		    STR("chunked"));
+	/* Connection: TE is for the next hop (RFC 9110 10.1.4) */
+	if (f->wants_trailers)
+		ok = ok && http_set_known(h, FIELD_TE, STR("trailers")) &&
+		    http_set_known(h, FIELD_CONNECTION, STR("TE"));
 	if (http_get(h, FIELD_HOST).p == NULL &&
-	    f->backend->host_header != NULL)
+	    f->origin->host_header != NULL)
 		ok = ok && http_set_known(h, FIELD_HOST,
-		    str_from_z(f->backend->host_header));
+		    str_from_z(f->origin->host_header));
 	return ok && !h->overflow;
 }
 
-/* A 304 says nothing about these (RFC 9111 3.2). */
+/*
+ * What the stored body depends on stays as it is (RFC 9111 3.2), whatever a
+ * 304 says of it; and so does what was said of our connection then.
+ */
 static bool
 field_stays(const struct field *f)
 {
@@ -155,12 +187,14 @@ field_stays(const struct field *f)
 	case FIELD_CONTENT_LENGTH:
 	case FIELD_CONTENT_ENCODING:
 	case FIELD_CONTENT_RANGE:
-	case FIELD_CONTENT_TYPE:
 	case FIELD_TRANSFER_ENCODING:
 	case FIELD_VIA:
 		return true;
 	default:
-		return false;
+		/* digests of the body (RFC 9530; RFC 1864) */
+		return str_caseeq(str_of(f->name, f->name_len),
+		    STR("Content-MD5")) || str_caseeq(str_of(f->name,
+		    f->name_len), STR("Content-Digest"));
 	}
 }
 
@@ -188,7 +222,12 @@ merge(struct fetch *f, bool update)
 
 		if (x->id == FIELD_AGE && update)
 			continue;
-		if (update && !field_stays(x) && in_head(&f->beresp, x))
+		/*
+		 * The entity tag is the stored body's: it was asked about by
+		 * it, perhaps in the weak form that a filter made of it.
+		 */
+		if (update && !field_stays(x) && in_head(&f->beresp, x) &&
+		    x->id != FIELD_ETAG)
 			continue;
 		if (!add_copy(f, &h, x))
 			return false;
@@ -196,7 +235,8 @@ merge(struct fetch *f, bool update)
 	for (unsigned i = 0; update && i < f->beresp.field_n; i++) {
 		const struct field *x = &f->beresp.field[i];
 
-		if (field_stays(x))
+		if (field_stays(x) ||
+		    (x->id == FIELD_ETAG && http_get(&h, FIELD_ETAG).p != NULL))
 			continue;
 		if (!add_copy(f, &h, x))
 			return false;
@@ -218,19 +258,82 @@ fetch_use_stale(struct fetch *f)
 	return merge(f, false);
 }
 
+/*
+ * What describes the bytes of the body, and what they are asked about by,
+ * stays with them.
+ */
+bool
+fetch_use_beresp(struct fetch *f)
+{
+	static const enum field_id theirs[] = {FIELD_CONTENT_LENGTH,
+	    FIELD_CONTENT_ENCODING, FIELD_ETAG, FIELD_LAST_MODIFIED,
+	    FIELD_X_COPAL_BLOCKS};
+	struct http *h = &f->beresp;
+
+	for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+		struct str old = http_get(&f->stale->http, theirs[i]);
+
+		http_unset(h, theirs[i]);
+		if (old.p == NULL)
+			continue;
+		old = arena_strdup(&f->ws, old);
+		if (old.p == NULL || !http_set_known(h, theirs[i], old))
+			return false;
+	}
+	if (h->status == 304) {
+		h->status = f->stale->http.status;
+		h->reason = arena_strdup(&f->ws, f->stale->http.reason);
+	}
+	return h->reason.p != NULL && !h->overflow;
+}
+
+static struct freshness
+freshness_at(const struct fetch *f, double now)
+{
+	struct freshness_rules rules = {.default_ttl = params->default_ttl,
+	    .surrogate = params->surrogate_control,
+	    .authorized = f->only_shared};
+	struct freshness fr;
+
+	freshness_of(&fr, &f->beresp, now, &rules);
+	return fr;
+}
+
+bool
+fetch_is_storable(const struct fetch *f)
+{
+	/* whatever the time is */
+	return !f->no_store && freshness_at(f, f->t_origin).storable;
+}
+
+bool
+fetch_is_no_cache(const struct fetch *f)
+{
+	return freshness_at(f, f->t_origin).no_cache;
+}
+
 void
 fetch_freshness(struct fetch *f)
 {
-	struct freshness fr;
 	/* the turn's time, as whoever delivers will count from */
 	double now = loop_wall(f->core->loop);
+	struct freshness fr = freshness_at(f, now);
 
-	freshness_of(&fr, &f->beresp, now, params->default_ttl);
 	f->age = fr.age;
 	f->t_origin = now - fr.age;
 	f->ttl = fr.ttl;
-	f->grace = fr.grace >= 0 ? fr.grace : params->default_grace;
-	f->keep = params->default_keep;
+	f->has_lists = fr.has_lists;
+	fetch_stale_limits(f, &fr);
+	/* a part that policy asked for is kept if policy says so */
+	if (f->beresp.status == 206) {
+		f->ttl = f->grace = f->keep = 0;
+		fr.cacheable = false;
+	}
+	/* a pass is kept for nobody: policy asks "beresp.ttl > 0s" */
+	if (f->is_pass) {
+		f->ttl = f->grace = f->keep = 0;
+		f->ask_first = fr.cacheable = false;
+	}
 	log_ttl(&f->log, "RFC", &(struct log_ttl){.ttl = f->ttl,
 	    .grace = f->grace, .keep = f->keep, .reference = now,
 	    .age = fr.age, .cacheable = fr.cacheable});
@@ -248,6 +351,8 @@ fetch_strip_beresp(struct fetch *f)
 		else
 			i++;
 	}
+	/* ours alone (blocks.h) */
+	http_unset(h, FIELD_X_COPAL_BLOCKS);
 	/* a length that framed nothing is not one (RFC 9112 6.3) */
 	if (f->framing.body == H1_CHUNKED || f->framing.body == H1_UNTIL_CLOSE)
 		http_unset(h, FIELD_CONTENT_LENGTH);

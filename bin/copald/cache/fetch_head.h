@@ -17,8 +17,16 @@ bool fetch_finish_bereq(struct fetch *);
 bool fetch_merge_304(struct fetch *);
 /* beresp <- the stored response as it is. */
 bool fetch_use_stale(struct fetch *);
+/* beresp as VCL left it, with what describes the stored body. */
+bool fetch_use_beresp(struct fetch *);
 /* ttl, grace, keep and age of beresp (RFC 9111 4.2). */
 void fetch_freshness(struct fetch *);
+/*
+ * What beresp says as it is now: VCL may have changed its Cache-Control since
+ * it came.  storable, no_cache: struct freshness.
+ */
+bool fetch_is_storable(const struct fetch *);
+bool fetch_is_no_cache(const struct fetch *);
 /* Fields that end with the origin's connection; framing ones too. */
 void fetch_strip_beresp(struct fetch *);
 /* Every field of a head to the log. */

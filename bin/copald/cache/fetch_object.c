@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "ban.h"
+#include "blocks.h"
 #include "core.h"
+#include "encodings.h"
+#include "esi_plan.h"
 #include "fetch_body.h"
+#include "fetch_head.h"
 #include "fetch_impl.h"
 #include "fetch_object.h"
 #include "http_date.h"
@@ -15,6 +19,7 @@
 #include "lookup.h"
 #include "params.h"
 #include "stevedore.h"
+#include "tags.h"
 
 /* Tells the key's other requests not to wait: hit-for-miss, hit-for-pass. */
 static void
@@ -26,7 +31,7 @@ put_marker(struct fetch *f, unsigned flag)
 
 	if (f->busy == NULL || f->ttl - f->age <= 0)
 		return;
-	o = object_new(&h, STR_NULL);
+	o = object_new(&h, STR_NULL, STR_NULL);
 	if (o == NULL)
 		return;
 	o->flags = flag;
@@ -50,9 +55,12 @@ stevedore_of(const struct fetch *f)
 bool
 fetch_object_make(struct fetch *f)
 {
-	struct object *o = object_new(&f->beresp, f->vary);
-	struct str lm;
+	struct str lm, tags;
+	struct object *o;
 
+	if (!tags_of_response(f, &tags))
+		return false;
+	o = object_new(&f->beresp, f->vary, tags);
 	if (o == NULL)
 		return false;
 	o->xid = f->xid;
@@ -61,7 +69,18 @@ fetch_object_make(struct fetch *f)
 	o->grace = f->grace;
 	o->keep = f->keep;
 	o->inval_seq = f->inval_seq;
+	if (f->key_is_plain)
+		o->flags |= OBJ_PLAIN_KEY;
+	if (f->ask_first && f->grace > 0)
+		o->flags |= OBJ_ASK_FIRST;
+	if (f->ttl - f->age <= 0 && (f->grace <= 0 || f->ask_first))
+		o->flags |= OBJ_NEVER_FRESH;
+	if (f->has_lists)
+		o->flags |= OBJ_HAS_LISTS;
 	o->stevedore = stevedore_of(f);
+	if (!f->do_encode)
+		o->flags |= OBJ_NO_ENCODE;
+	encodings_mark(o);
 	if (o->stevedore->store != NULL)
 		o->body.flat_max = params->sendfile_min;
 	lm = http_get(&f->beresp, FIELD_LAST_MODIFIED);
@@ -71,13 +90,20 @@ fetch_object_make(struct fetch *f)
 	return true;
 }
 
+/* It says itself that it is larger than what its store takes. */
+static bool
+says_too_large(const struct fetch *f)
+{
+	return f->framing.body == H1_LENGTH &&
+	    fetch_is_too_large(f, f->framing.length);
+}
+
 bool
 fetch_is_cacheable(const struct fetch *f)
 {
-	return !f->uncacheable && !f->is_pass && f->busy != NULL &&
+	return !f->uncacheable && !f->no_store && !f->is_pass && f->busy != NULL &&
 	    !f->purged && f->ttl - f->age + f->grace + f->keep > 0 &&
-	    !fetch_is_too_large(f, f->framing.body == H1_LENGTH ?
-	    f->framing.length : 0);
+	    !says_too_large(f);
 }
 
 void
@@ -86,7 +112,7 @@ fetch_publish(struct fetch *f, bool cacheable)
 	if (cacheable) {
 		if (!index_insert_fetched(f->busy, f, f->obj))
 			atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
-	} else if (f->busy != NULL && f->uncacheable) {
+	} else if (f->busy != NULL && (f->uncacheable || says_too_large(f))) {
 		put_marker(f, f->make_hitpass ? OBJ_HITPASS : OBJ_HITMISS);
 	}
 	if (f->req != NULL && !f->req->reading) {
@@ -108,8 +134,10 @@ fetch_object_reuse_body(struct fetch *f, bool cacheable)
 	size_t size;
 	char *head;
 
-	if (body_share(&f->obj->body, &f->stale->body) != 0)
+	if (object_is(f->stale, OBJ_BLOCKS) ? !blocks_mark(f->obj) :
+	    body_share(&f->obj->body, &f->stale->body) != 0)
 		return -1;
+	esi_plan_share(f->obj, f->stale);
 	if (!cacheable)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
 	if (!cacheable || seq == 0 ||
@@ -138,6 +166,9 @@ fetch_object_reuse_body(struct fetch *f, bool cacheable)
 void
 fetch_late_claim(struct fetch *f)
 {
+	/* without: what one user got would be a mark for all */
+	if (f->only_shared && (f->uncacheable || !fetch_is_storable(f)))
+		return;
 	if (f->busy != NULL || f->is_pass || f->key.bytes.p == NULL ||
 	    index_claim(&f->key, &f->busy) != CLAIM_GRANTED)
 		return;

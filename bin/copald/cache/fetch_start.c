@@ -6,9 +6,12 @@
 #include "ban.h"
 #include "core.h"
 #include "counters.h"
+#include "fetch_blocks.h"
 #include "fetch_head.h"
 #include "fetch_impl.h"
 #include "index.h"
+#include "lurker.h"
+#include "memory.h"
 #include "params.h"
 #include "program.h"
 
@@ -30,6 +33,12 @@ fetch_unref(struct fetch **pp)
 		return;
 	object_unref(&f->obj);
 	object_unref(&f->stale);
+	object_unref(&f->fallback);
+	object_unref(&f->blocks.head);
+	object_unref(&f->blocks.open);
+	if (f->blocks.busy != NULL)
+		index_release(&f->blocks.busy);
+	filters_free(&f->filters);
 	vcl_ctx_end(&f->ctx);
 	if (f->program != NULL)
 		program_unref(&f->program);
@@ -49,12 +58,15 @@ void
 fetch_wait(struct fetch *f)
 {
 	f->waiter = fiber_self();
-	while (atomic_load(&f->state) == FETCH_RUNNING)
+	while (atomic_load(&f->state) == FETCH_RUNNING &&
+	    !(f->req != NULL && f->req->abandoned))
 		if (fiber_park("fetch", NSEC_NEVER) == FIBER_CANCELED) {
 			/* the fetch is cancelled too, and will say so */
 			fiber_yield();
 		}
 	f->waiter = NULL;
+	if (atomic_load(&f->state) == FETCH_RUNNING)
+		f->req = NULL;
 }
 
 struct fetch *
@@ -64,12 +76,16 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 	size_t log = params->vsl_buffer, ws = params->workspace_backend;
 	size_t head = params->http_resp_size;
 	size_t at = (sizeof(struct fetch) + 63) & ~(size_t)63;
-	struct fetch *f =
-	    core_block_get(&c->backend_blocks, at + log + head + ws);
-	char *p = (char *)f;
+	struct fetch *f = NULL;
+	char *p;
 
-	if (f == NULL)
+	if (memory_has_room(MEMORY_FETCH, 0))
+		f = core_block_get(&c->backend_blocks, at + log + head + ws);
+	p = (char *)f;
+	if (f == NULL) {
+		COUNT_INC(memory_refused);
 		goto fail;
+	}
 	memset(f, 0, sizeof *f);
 	f->ref = 2; /* the fiber's and the caller's */
 	f->core = c;
@@ -82,9 +98,17 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 	f->program = program_ref(req->program);
 	f->is_bgfetch = kind == FETCH_BACKGROUND;
 	f->is_pass = f->uncacheable = kind == FETCH_PASS;
+	if (f->is_bgfetch && stale != NULL)
+		f->stale_until = stale->t_origin + stale->ttl + stale->grace;
+	f->key_is_plain = kind != FETCH_PASS && lurker_key_is_plain(req);
 	f->is_hitpass = req->is_hitpass;
 	f->is_hitmiss = req->is_hitmiss;
 	f->do_stream = true;
+	f->do_encode = true;
+	f->esi_disable_xml_check = params->esi_disable_xml_check;
+	f->esi_ignore_https = params->esi_ignore_https;
+	f->esi_ignore_other_elements = params->esi_ignore_other_elements;
+	f->esi_remove_bom = params->esi_remove_bom;
 	f->connect_timeout = f->first_byte_timeout =
 	    f->between_bytes_timeout = -1;
 	f->backend = req->backend_hint;
@@ -97,11 +121,13 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 	    kind == FETCH_BACKGROUND ? LOG_REASON_BGFETCH : LOG_REASON_FETCH;
 	log_link(&req->log, LOG_KIND_FETCH, f->xid, f->log.reason);
 	log_timestamp(&f->log, "Start", f->t_start, f->t_start, f->t_start);
+	log_put(&f->log, LOG_VCL_USE, str_from_z(program_name(f->program)));
 	vcl_ctx_init(&f->ctx, &f->ws, &f->log, f->program);
 	f->ctx.fetch = f;
 	f->key.bytes = arena_strdup(&f->ws, req->key.bytes);
 	memcpy(f->key.hash, req->key.hash, sizeof f->key.hash);
 	if (!fetch_make_bereq(f, req, kind) ||
+	    !fetch_blocks_begin(f, req, kind, stale != NULL) ||
 	    (req->key.bytes.p != NULL && f->key.bytes.p == NULL)) {
 		log_put(&f->log, LOG_FETCH_ERROR, STR("workspace_backend full"));
 		COUNT_INC(ws_backend_overflow);
@@ -110,10 +136,18 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 		fetch_unref(&f);
 		goto fail;
 	}
-	if (stale != NULL)
+	if (stale != NULL) {
 		f->stale = object_ref(stale);
+		f->fallback = object_ref(stale);
+	}
+	f->grace_limit = req->grace_limit;
+	f->error_limit = req->error_limit;
+	f->only_shared = req->only_shared;
+	f->no_store = req->no_store;
 	f->peer = *req->peer;
 	f->local = *req->local;
+	f->client = *req->client;
+	f->server = *req->server;
 	f->listener_name = req->listener_name;
 	f->client_identity = arena_strdup(&f->ws, req->client_identity);
 	f->sess_xid = req->sess_xid;

@@ -279,7 +279,8 @@ variants_prune(struct objhead *h, struct object *o, struct object *first,
     struct object **out, unsigned *out_n, unsigned max)
 {
 	struct object *x, *next, *oldest = NULL;
-	bool whole = atomic_load(&o->body.state) == BODY_COMPLETE;
+	bool whole = atomic_load(&o->body.state) == BODY_COMPLETE ||
+	    object_is(o, OBJ_BLOCKS);
 	unsigned n = 1;
 
 	for (x = first; x != NULL && *out_n < max; x = next) {
@@ -410,6 +411,37 @@ index_release(struct objhead **pp)
 }
 
 bool
+index_key(const struct object *o, char **mem, size_t *cap, struct str *key)
+{
+	pthread_mutex_t *lock;
+	bool got = false;
+
+	if (o->of == NULL || object_is(o, OBJ_DYING))
+		return false;
+	lock = stripe_of(o->hash);
+	pthread_mutex_lock(lock);
+	if (!object_is(o, OBJ_DYING)) {
+		size_t len = o->of->key_len;
+
+		if (len > *cap) {
+			char *more = realloc(*mem, len);
+
+			if (more != NULL) {
+				*mem = more;
+				*cap = len;
+			}
+		}
+		got = len <= *cap && len > 0;
+		if (got) {
+			memcpy(*mem, o->of->key, len);
+			*key = str_of(*mem, len);
+		}
+	}
+	pthread_mutex_unlock(lock);
+	return got;
+}
+
+bool
 index_remove(struct object *o)
 {
 	pthread_mutex_t *lock;
@@ -485,6 +517,41 @@ unsigned
 index_purge(const uint8_t hash[STORE_HASH_LEN])
 {
 	return remove_matching(hash, match_any, NULL, true);
+}
+
+/* The object's times are read without a lock: each is right by itself. */
+static void
+object_soften(struct object *o, const struct inval_limits *l, double at)
+{
+	double ttl = inval_limited_ttl(l, at, o->t_origin, o->ttl);
+
+	if (ttl < o->ttl)
+		o->ttl = ttl;
+	if (l->grace >= 0 && l->grace < o->grace)
+		o->grace = l->grace;
+	if (l->keep >= 0 && l->keep < o->keep)
+		o->keep = l->keep;
+}
+
+unsigned
+index_soften(const uint8_t hash[STORE_HASH_LEN], const struct inval_limits *l,
+    double at)
+{
+	pthread_mutex_t *lock = stripe_of(hash);
+	unsigned n = 0;
+
+	pthread_mutex_lock(lock);
+	for (struct objhead *h = *bucket_of(hash); h != NULL; h = h->next) {
+		if (memcmp(h->hash, hash, STORE_HASH_LEN) != 0)
+			continue;
+		for (struct object *o = h->variants; o != NULL; o = o->next) {
+			object_soften(o, l, at);
+			n++;
+		}
+		fetches_mark_purged(h->fetches);
+	}
+	pthread_mutex_unlock(lock);
+	return n;
 }
 
 struct gone {

@@ -71,10 +71,23 @@ bool index_has_waiters(struct objhead *);
 /* Gives the claim back and wakes who waits; leaves NULL. */
 void index_release(struct objhead **);
 
+/*
+ * A copy of the bytes of the key that o is under, in *mem, which grows and is
+ * the caller's to free.  false: it is in no longer, or there is no memory.
+ */
+bool index_key(const struct object *o, char **mem, size_t *cap,
+    struct str *key);
+
 /* Takes o out; false: it was not in (any more). */
 bool index_remove(struct object *);
 /* Every variant of the key out; how many. */
 unsigned index_purge(const uint8_t hash[STORE_HASH_LEN]);
+/*
+ * A soft purge at an instant: takes off the times of every variant, and keeps
+ * what is being fetched from being kept; how many.
+ */
+unsigned index_soften(const uint8_t hash[STORE_HASH_LEN],
+    const struct inval_limits *, double at);
 /* The object with this id in a store has lost its body or its record. */
 void index_gone(const uint8_t hash[STORE_HASH_LEN], struct stevedore *,
     uint64_t store_seq);

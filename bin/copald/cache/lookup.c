@@ -1,14 +1,20 @@
 /*
  * lookup.c - hit, stale, wait, load or miss.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "ban.h"
+#include "blocks.h"
+#include "cold.h"
 #include "core.h"
 #include "counters.h"
+#include "encodings.h"
+#include "esi_page.h"
 #include "index.h"
+#include "lurker.h"
 #include "lookup.h"
 #include "params.h"
 #include "stevedore.h"
@@ -40,13 +46,53 @@ struct found {
 	struct object *stale;  /* only good for revalidation */
 	struct objhead *head;  /* of this turn */
 	bool fresh, marker_miss, marker_pass;
+	bool others;           /* variants that are not for this request */
 };
+
+/* Does the client want it as fresh as it says (RFC 9111 5.2.1)? */
+static bool
+wants_fresh(const struct request *req)
+{
+	return req->is_heard && (req->asked.no_cache ||
+	    req->asked.max_age >= 0 || req->asked.min_fresh >= 0);
+}
+
+/* RFC 9111 4.2.4: not even a client's max-stale is leave then */
+static bool
+stale_is_forbidden(const struct object *o)
+{
+	struct cache_control cc;
+
+	cache_control_effective(&cc, &o->http, params->surrogate_control);
+	return cc.no_cache || cc.must_revalidate || cc.proxy_revalidate ||
+	    cc.s_maxage >= 0;
+}
+
+/* A soft purge took off its time, and is leave to serve it stale. */
+static bool
+is_softened(const struct object *o)
+{
+	struct freshness_rules rules = {.surrogate = params->surrogate_control};
+	struct freshness fr;
+
+	freshness_of(&fr, &o->http, o->t_origin, &rules);
+	return o->ttl < fr.ttl;
+}
+
+static bool
+asks_first(const struct object *o)
+{
+	return object_is(o, OBJ_ASK_FIRST) && !is_softened(o);
+}
 
 static double
 grace_of(const struct request *req, const struct object *o)
 {
-	double grace = o->grace;
+	double grace = asks_first(o) || wants_fresh(req) ? 0 : o->grace;
 
+	if (req->is_heard && req->asked.max_stale >= 0 &&
+	    (double)req->asked.max_stale > grace && !stale_is_forbidden(o))
+		grace = (double)req->asked.max_stale;
 	return req->grace_limit >= 0 && req->grace_limit < grace ?
 	    req->grace_limit : grace;
 }
@@ -64,7 +110,30 @@ ttl_left(const struct request *req, const struct object *o)
 		if (limited < left)
 			left = limited;
 	}
+	if (!req->is_heard)
+		return left;
+	if (req->asked.no_cache)
+		return left < 0 ? left : 0;
+	if (req->asked.max_age >= 0) {
+		double limited = (double)req->asked.max_age -
+		    floor(object_age(o, req->ctx.now));
+
+		if (limited < left)
+			left = limited;
+	}
+	if (req->asked.min_fresh > 0)
+		left -= (double)req->asked.min_fresh;
 	return left;
+}
+
+/* RFC 9111 3.5: may who has Authorization get what all get? */
+static bool
+may_be_shared(const struct object *o)
+{
+	struct cache_control cc;
+
+	cache_control_effective(&cc, &o->http, params->surrogate_control);
+	return cc.public_ || cc.must_revalidate || cc.s_maxage >= 0;
 }
 
 static bool
@@ -72,6 +141,8 @@ object_is_usable(const struct request *req, struct object *o)
 {
 	if (object_is(o, OBJ_DYING | OBJ_VARY_ALL) ||
 	    atomic_load(&o->body.state) == BODY_FAILED)
+		return false;
+	if (req->only_shared && !may_be_shared(o))
 		return false;
 	return req->hash_ignore_vary || o->vary.len == 0 ||
 	    vary_matches(o->vary, &req->http);
@@ -94,8 +165,10 @@ find(const struct request *req, const struct key *key, struct found *f)
 		double left;
 
 		next = index_next(o);
-		if (!object_is_usable(req, o))
+		if (!object_is_usable(req, o)) {
+			f->others = true;
 			continue;
+		}
 		if (ban_hits(o, req)) {
 			stevedore_drop(o->stevedore, o);
 			continue;
@@ -129,10 +202,35 @@ find(const struct request *req, const struct key *key, struct found *f)
 	}
 }
 
+/* What of an object's flags is on disk, too. */
+static const struct {
+	unsigned object, meta;
+} stored_flags[] = {
+	{OBJ_PLAIN_KEY, META_PLAIN_KEY},
+	{OBJ_NO_ENCODE, META_NO_ENCODE},
+	{OBJ_ESI, META_ESI},
+	{OBJ_BLOCKS, META_BLOCKS},
+	{OBJ_ASK_FIRST, META_ASK_FIRST},
+	{OBJ_NEVER_FRESH, META_NEVER_FRESH},
+	{OBJ_HAS_LISTS, META_HAS_LISTS},
+};
+
+static unsigned
+flags_of_meta(unsigned meta)
+{
+	unsigned flags = 0;
+
+	for (unsigned i = 0; i < sizeof stored_flags / sizeof *stored_flags; i++)
+		if (meta & stored_flags[i].meta)
+			flags |= stored_flags[i].object;
+	return flags;
+}
+
 /* --- loading from a store ---------------------------------------------- */
 
 struct load {
-	const struct request *req;
+	const struct request *req; /* NULL: a block */
+	const struct key *key;
 	struct stevedore *stv;
 	struct store_object *found;
 	struct buf *whole; /* a small body, read and right */
@@ -145,6 +243,8 @@ load_match(void *priv, const struct store_meta *m)
 	const struct load *l = priv;
 	const struct request *req = l->req;
 
+	if (req == NULL)
+		return str_eq(m->key, l->key->bytes);
 	return str_eq(m->key, req->key.bytes) &&
 	    m->t_origin + m->ttl + m->grace + m->keep > req->ctx.now &&
 	    (req->hash_ignore_vary || m->vary.len == 0 ||
@@ -161,21 +261,31 @@ load_first(struct load *l)
 	const struct extent *e = &l->found->extent[0];
 	struct store *st = l->stv->store;
 
+	if (l->found->packed) {
+		l->whole = buf_new((uint32_t)l->found->meta.body_len);
+		/* without memory it is a miss, and stays */
+		return l->whole == NULL || store_unpack(st, l->found,
+		    l->whole->data) == 0;
+	}
 	if (l->found->extent_n == 0)
 		return true;
 	if (l->found->extent_n > 1 || e->len > params->sendfile_min)
-		return extent_verify(st, e) == 0;
+		return cold_read(st, e, NULL) == 0;
 	l->whole = buf_new(e->len);
-	return l->whole == NULL || extent_read(st, e, l->whole->data) == 0;
+	return l->whole == NULL || cold_read(st, e, l->whole->data) == 0;
+}
+
+/* By io_uring?  What is to be unpacked is for another thread in any case. */
+static bool
+load_on_fiber(const struct load *l)
+{
+	return l->req != NULL && l->result == 1 && !l->found->packed &&
+	    l->req->core->uring != NULL;
 }
 
 static void
-load_run(void *arg)
+load_check(struct load *l)
 {
-	struct load *l = arg;
-
-	l->result = store_lookup(l->stv->store, l->req->key.hash, load_match,
-	    l, &l->found);
 	if (l->result != 1 || load_first(l))
 		return;
 	store_drop(l->stv->store, l->found->seq);
@@ -184,13 +294,26 @@ load_run(void *arg)
 	l->result = 0;
 }
 
+static void
+load_run(void *arg)
+{
+	struct load *l = arg;
+
+	l->result = store_lookup(l->stv->store, l->key->hash, load_match,
+	    l, &l->found);
+	if (!load_on_fiber(l))
+		load_check(l);
+}
+
 static struct object *
 object_from_store(struct stevedore *stv, struct store_object *so,
-    struct buf *whole)
+    struct buf *whole, uint64_t tested)
 {
-	struct object *o = object_from_bytes(so->meta.head, so->meta.vary);
+	struct object *o = NULL;
 	int r;
 
+	if (!so->packed || whole != NULL)
+		o = object_from_bytes(so->meta.head, so->meta.vary);
 	if (o == NULL) {
 		buf_unref(&whole);
 		return NULL;
@@ -200,12 +323,21 @@ object_from_store(struct stevedore *stv, struct store_object *so,
 	o->grace = so->meta.grace;
 	o->keep = so->meta.keep;
 	o->last_modified = so->meta.last_modified;
-	o->inval_seq = so->meta.inval_seq;
+	o->inval_seq = so->meta.inval_seq > tested ? so->meta.inval_seq :
+	    tested;
 	o->store_seq = so->seq;
 	o->stevedore = stv;
 	o->flags = OBJ_FROM_STORE;
+	o->flags |= flags_of_meta(so->meta.flags);
+	encodings_mark(o);
+	o->esi_flags = (uint8_t)(so->meta.flags >> META_ESI_FLAGS);
 	o->body.flat_max = params->sendfile_min;
-	if (so->inline_body.p != NULL) {
+	if (so->meta.flags & META_BLOCKS) {
+		r = blocks_mark(o) ? 0 : -1;
+	} else if (so->packed) {
+		o->body.flat_max = UINT64_MAX;
+		r = body_set_buf(&o->body, whole);
+	} else if (so->inline_body.p != NULL) {
 		r = body_set(&o->body, so->inline_body.p, so->inline_body.len);
 	} else {
 		r = body_set_extents(&o->body, so->extent, so->extent_n);
@@ -229,17 +361,20 @@ static bool
 load(struct request *req, struct objhead *head)
 {
 	for (unsigned i = 0; i < stevedore_count(); i++) {
-		struct load l = {.req = req, .stv = stevedore_at(i)};
-		uint64_t purges = purge_count();
+		struct load l = {.req = req, .key = &req->key,
+		    .stv = stevedore_at(i)};
+		uint64_t purges = purge_count(), tested = lurker_floor();
 		struct object *o;
 
 		if (l.stv->store == NULL ||
 		    !store_may_have(l.stv->store, req->key.hash))
 			continue;
 		pool_call(req->core->pool, load_run, &l, "store");
+		if (load_on_fiber(&l))
+			load_check(&l);
 		if (l.result != 1)
 			continue;
-		o = object_from_store(l.stv, l.found, l.whole);
+		o = object_from_store(l.stv, l.found, l.whole, tested);
 		store_object_free(&l.found);
 		if (o == NULL)
 			continue;
@@ -258,7 +393,40 @@ load(struct request *req, struct objhead *head)
 	return false;
 }
 
+struct object *
+lookup_load_block(struct core *c, struct stevedore *stv,
+    const struct key *key, struct objhead *claimed)
+{
+	struct load l = {.key = key, .stv = stv};
+	struct object *o;
+
+	if (stv->store == NULL || !store_may_have(stv->store, key->hash))
+		return NULL;
+	pool_call(c->pool, load_run, &l, "store");
+	if (l.result != 1)
+		return NULL;
+	o = object_from_store(stv, l.found, l.whole, UINT64_MAX);
+	store_object_free(&l.found);
+	if (o == NULL)
+		return NULL;
+	index_insert(claimed, o);
+	COUNT_INC(cache_load);
+	return o;
+}
+
 /* --- the decision -------------------------------------------------------- */
+
+/* For Cache-Status (RFC 9211 2.2). */
+static enum forward
+forward_of(const struct request *req, const struct found *f)
+{
+	if (req->hash_always_miss || (f->stale != NULL && req->is_heard &&
+	    object_ttl_left(f->stale, req->ctx.now) > 0))
+		return FORWARD_REQUEST;
+	if (f->stale != NULL)
+		return FORWARD_STALE;
+	return f->others ? FORWARD_VARY_MISS : FORWARD_URI_MISS;
+}
 
 static enum lookup_result
 hit(struct request *req, struct found *f)
@@ -281,6 +449,7 @@ marker(struct request *req, struct found *f)
 {
 	double left = object_ttl_left(f->stale, req->ctx.now);
 
+	req->forward = FORWARD_BYPASS;
 	if (f->marker_pass) {
 		req->is_hitpass = true;
 		COUNT_INC(cache_hitpass);
@@ -298,12 +467,100 @@ marker(struct request *req, struct found *f)
 	return LOOKUP_MISS;
 }
 
+void
+lookup_explain(const struct request *req, explain_object_fn *fn, void *priv)
+{
+	struct objhead *head = index_find(&req->key);
+	struct object *o = head != NULL ? index_first(head) : NULL;
+	bool found = false;
+
+	for (; o != NULL; o = index_next(o)) {
+		struct explained e = {.object = o};
+
+		e.ttl = ttl_left(req, o);
+		e.grace = o->grace;
+		if (object_is(o, OBJ_DYING))
+			continue;
+		if (!object_is_usable(req, o))
+			e.state = "variant";
+		else if (ban_hits(o, req))
+			e.state = "banned";
+		else if (object_is(o, OBJ_HITMISS))
+			e.state = e.ttl > 0 ? "hit-for-miss" : "expired";
+		else if (object_is(o, OBJ_HITPASS))
+			e.state = e.ttl > 0 ? "hit-for-pass" : "expired";
+		else if (e.ttl > 0)
+			e.state = "fresh";
+		else if (e.ttl + grace_of(req, o) > 0)
+			e.state = "grace";
+		else if (e.ttl + e.grace > 0)
+			e.state = "ask-first";
+		else
+			e.state = object_is_expired(o, req->ctx.now) ?
+			    "expired" : "keep";
+		e.chosen = !found && (e.ttl > 0 || !strcmp(e.state, "grace")) &&
+		    strcmp(e.state, "variant") != 0 &&
+		    strcmp(e.state, "banned") != 0;
+		found |= e.chosen;
+		fn(priv, &e);
+	}
+}
+
+bool
+lookup_may_load(const struct key *key)
+{
+	for (unsigned i = 0; i < stevedore_count(); i++) {
+		const struct stevedore *stv = stevedore_at(i);
+
+		if (stv->store != NULL &&
+		    store_may_have(stv->store, key->hash))
+			return true;
+	}
+	return false;
+}
+
+/* Shall a request wait for the one that fetches for its key? */
+static bool
+waits(const struct request *req, const struct found *f)
+{
+	/* each has to ask for itself: one after the other would take long */
+	if (f->stale != NULL && object_is(f->stale, OBJ_NEVER_FRESH))
+		return false;
+	if (req->is_heard && (req->asked.no_cache ||
+	    req->asked.only_if_cached))
+		return false;
+	return !req->hash_ignore_busy && !req->hash_always_miss &&
+	    !req->only_shared;
+}
+
+/* What the client asks of caches, if the administrator lets it. */
+static void
+hear(struct request *req)
+{
+	struct str pragma = http_get(&req->http, FIELD_PRAGMA);
+
+	req->is_heard = req->no_store = false;
+	req->error_limit = -1;
+	if (!params->honour_request_cc)
+		return;
+	req->is_heard = true;
+	cache_control_parse(&req->asked, &req->http);
+	/* RFC 9111 5.4: for the sake of HTTP/1.0 */
+	if (http_get(&req->http, FIELD_CACHE_CONTROL).p == NULL &&
+	    pragma.p != NULL && str_list_has(pragma, STR("no-cache")))
+		req->asked.no_cache = true;
+	req->no_store = req->asked.no_store;
+	req->error_limit = (double)req->asked.stale_if_error;
+}
+
 enum lookup_result
 lookup_run(struct request *req)
 {
-	bool waited = false, looked = false;
+	/* what was found to be of the past may be on disk for a moment yet */
+	bool waited = false, looked = req->run.lookups > 0;
 	struct found f;
 
+	hear(req);
 	for (unsigned round = 0;; round++) {
 		enum claim_result claim;
 
@@ -316,14 +573,16 @@ lookup_run(struct request *req)
 				return hit(req, &f);
 		}
 		claim = index_claim(&req->key, &req->busy);
-		if (claim == CLAIM_BUSY && !req->hash_ignore_busy &&
-		    !req->hash_always_miss && round < LOOKUP_ROUNDS) {
+		if (claim == CLAIM_BUSY && waits(req, &f) &&
+		    round < LOOKUP_ROUNDS) {
 			object_unref(&f.stale);
 			if (!waited)
 				COUNT_INC(cache_coalesced);
 			waited = true;
-			if (index_wait(&req->key, NSEC_NEVER) ==
-			    FIBER_CANCELED)
+			req->collapsed = true;
+			req->forward = forward_of(req, &f);
+			if (index_wait(&req->key, esi_deadline(req)) !=
+			    FIBER_WOKEN)
 				return LOOKUP_FAILED;
 			req->ctx.now = loop_wall(req->core->loop);
 			continue;
@@ -341,7 +600,16 @@ lookup_run(struct request *req)
 				continue;
 			}
 		}
+		req->forward = forward_of(req, &f);
 		req->stale = f.stale;
+		/* nobody shall wait for what is likely to be for one only */
+		if (req->busy != NULL && req->only_shared)
+			index_release(&req->busy);
+		if (req->is_heard && req->asked.only_if_cached) {
+			if (req->busy != NULL)
+				index_release(&req->busy);
+			return LOOKUP_NOT_CACHED;
+		}
 		COUNT_INC(cache_miss);
 		return LOOKUP_MISS;
 	}
@@ -364,4 +632,8 @@ object_store_meta(const struct object *o, const struct key *key,
 	m->inval_seq = o->inval_seq;
 	m->body_len = o->body.len;
 	m->status = o->http.status;
+	for (unsigned i = 0; i < sizeof stored_flags / sizeof *stored_flags; i++)
+		if (object_is(o, stored_flags[i].object))
+			m->flags |= stored_flags[i].meta;
+	m->flags |= (uint32_t)o->esi_flags << META_ESI_FLAGS;
 }

@@ -3,20 +3,23 @@
  *
  * Stored form of a head: "HTTP/1.1 200 Reason\r\n" and fields, as on the
  * wire, so that the strict parser reads it back and a format of its own
- * need not be defended.
+ * need not be defended; then the tags, up to the end.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "counters.h"
+#include "encodings.h"
+#include "esi_plan.h"
 #include "http1.h"
+#include "memory.h"
 #include "object.h"
 
 struct object *
-object_new(const struct http *from, struct str vary)
+object_new(const struct http *from, struct str vary, struct str tags)
 {
 	size_t fields = from->field_n * sizeof(struct field);
-	size_t bytes = from->reason.len + vary.len;
+	size_t bytes = from->reason.len + vary.len + tags.len;
 	struct object *o = aligned_alloc(64, (sizeof *o + 63) & ~(size_t)63);
 	char *p;
 
@@ -62,7 +65,12 @@ object_new(const struct http *from, struct str vary)
 	if (vary.len > 0)
 		memcpy(p, vary.p, vary.len);
 	o->vary = vary.len > 0 ? str_of(p, vary.len) : STR_NULL;
+	p += vary.len;
+	if (tags.len > 0)
+		memcpy(p, tags.p, tags.len);
+	o->tags = tags.len > 0 ? str_of(p, tags.len) : STR_NULL;
 	body_init(&o->body);
+	memory_charge((int64_t)(sizeof *o + o->head_len));
 	COUNT_INC(n_object);
 	return o;
 }
@@ -78,13 +86,19 @@ void
 object_unref(struct object **pp)
 {
 	struct object *o = *pp;
+	struct esi_plan *plan;
 
 	*pp = NULL;
 	if (o == NULL || atomic_fetch_sub_explicit(&o->ref, 1,
 	    memory_order_acq_rel) != 1)
 		return;
+	memory_charge(-(int64_t)(sizeof *o + o->head_len));
+	encodings_free(o);
+	plan = atomic_load(&o->esi_plan);
+	esi_plan_unref(&plan);
 	body_destroy(&o->body);
 	free(o->head_mem);
+	free(o->last_chunk);
 	free(o);
 	COUNT_ADD(n_object, -1);
 }
@@ -112,13 +126,16 @@ object_is_expired(const struct object *o, double now)
 size_t
 object_head_size(const struct object *o)
 {
-	return http_response_size(&o->http);
+	return http_response_size(&o->http) + o->tags.len;
 }
 
 void
 object_head_write(const struct object *o, char *to)
 {
 	http_write_response(&o->http, to);
+	if (o->tags.len > 0)
+		memcpy(to + http_response_size(&o->http), o->tags.p,
+		    o->tags.len);
 }
 
 struct object *
@@ -146,7 +163,8 @@ object_from_bytes(struct str head, struct str vary)
 	if (fields <= UINT16_MAX && http_init(&h, &a, (unsigned)fields) &&
 	    h1_parse_response(&h, &framing, true, mem + room, head.len, &scan,
 	    &no_limits, &head_len, &why) == H1_OK)
-		o = object_new(&h, vary);
+		o = object_new(&h, vary, str_of(mem + room + head_len,
+		    head.len - head_len));
 	arena_reset(&a);
 	free(mem);
 	return o;

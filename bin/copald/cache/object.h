@@ -12,9 +12,13 @@
 #include <stdatomic.h>
 
 #include "body.h"
+#include "coding.h"
+#include "eviction.h"
 #include "http.h"
 #include "qsbr.h"
 
+struct encoded;
+struct esi_plan;
 struct objhead;
 struct stevedore;
 
@@ -27,7 +31,17 @@ enum {
 	OBJ_REFRESHING = 32, /* a background fetch is under way */
 	OBJ_FROM_STORE = 64, /* read back from disk */
 	OBJ_VARY_ALL = 128, /* Vary: *: matches nothing */
+	OBJ_PLAIN_KEY = 512, /* its key: the URL and host of who asked for it */
 	OBJ_HEAD_ONLY = 256, /* a response to HEAD: no body, length as said */
+	OBJ_ENCODABLE = 1024, /* encodings.h: its head allows it */
+	OBJ_NO_ENCODE = 2048, /* policy does not (beresp.do_encode) */
+	/* in grace, but served only if the origin does not answer */
+	OBJ_ASK_FIRST = 4096,
+	OBJ_NEVER_FRESH = 8192, /* asked about each time: nobody waits for it */
+	OBJ_HAS_LISTS = 16384, /* cache_control_lists() */
+	OBJ_HELD_BACK = 1 << 15, /* goes to its store when it is hit */
+	OBJ_ESI = 1 << 16, /* a page with ESI in it, to be parsed by esi_flags */
+	OBJ_BLOCKS = 1 << 17, /* blocks.h: its body is in others */
 };
 
 struct object {
@@ -40,29 +54,34 @@ struct object {
 	void *head_mem;
 	size_t head_len;
 	struct str vary;               /* vary.h; in head_mem */
+	struct str tags;               /* tags.h; in head_mem */
 	_Atomic double t_origin, ttl, grace, keep;
 	double last_modified;          /* 0: unknown */
+	char *last_chunk;              /* trailers.h; NULL: no trailers */
+	uint32_t last_chunk_len;
 	uint64_t xid;                  /* of the fetch that made it */
 	_Atomic uint64_t hits;
 	_Atomic double last_hit;
 	_Atomic uint64_t inval_seq;    /* tested against the log up to here */
 	struct stevedore *stevedore;
 	_Atomic uint64_t store_seq;    /* id in the store; 0: not there */
+	uint8_t esi_flags;             /* esi.h */
+	struct esi_plan *_Atomic esi_plan; /* counted; NULL: not made yet */
 	int64_t content_length;        /* HEAD only: as the origin said; -1 */
 	struct body body;
+	struct encoded *_Atomic encoded[CODING_N]; /* encodings.h */
+	_Atomic unsigned char encoding_state[CODING_N];
 	/* the stevedore's */
-	struct object *fifo_next, *fifo_prev;
-	size_t charged;                /* bytes accounted to the stevedore */
-	uint64_t hits_seen;            /* when it was looked at for eviction */
-	bool queued;
+	struct eviction_entry eviction; /* its bytes: what is accounted */
 	struct qsbr_item retire;
 };
 
 /*
  * A new object with one reference and no body.  Copies the start line and
- * fields of http and the vary bytes into memory of its own.  NULL: no memory.
+ * fields of http, the vary bytes and the tags into memory of its own.  NULL: no memory.
  */
-struct object *object_new(const struct http *http, struct str vary);
+struct object *object_new(const struct http *http, struct str vary,
+    struct str tags);
 struct object *object_ref(struct object *);
 void object_unref(struct object **);
 

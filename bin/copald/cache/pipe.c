@@ -6,14 +6,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "backend.h"
+#include "backend_conn.h"
 #include "core.h"
 #include "counters.h"
 #include "deliver.h"
 #include "fetch_head.h"
+#include "hops.h"
 #include "params.h"
 #include "pipe.h"
 #include "stream.h"
+#include "upstream.h"
 
 /* One direction: a buffer between two sockets. */
 struct flow {
@@ -49,7 +51,8 @@ pipe_make_bereq(struct request *req, struct http *h)
 		if (!http_add(h, &name, str_of(f->value, f->value_len)))
 			return false;
 	}
-	return http_set_known(h, FIELD_X_COPAL, arena_printf(&req->ws, "%llu",
+	return hops_count(h, req->http.version, &req->ws) &&
+	    http_set_known(h, FIELD_X_COPAL, arena_printf(&req->ws, "%llu",
 	    (unsigned long long)req->xid));
 }
 
@@ -104,13 +107,14 @@ flow_move(struct flow *f)
 
 /*
  * Until the origin has said all, and the client has it; false: an end came
- * before that.
+ * before that, or the deadline.
  */
 static bool
-relay(struct flow *up, struct flow *down)
+relay(struct flow *up, struct flow *down, nsec_t deadline)
 {
 	struct loop *loop = core_self()->loop;
 	struct fiber *self = fiber_self();
+	nsec_t until;
 	bool ok = false;
 
 	for (;;) {
@@ -135,13 +139,14 @@ relay(struct flow *up, struct flow *down)
 		if (up->bytes + down->bytes != before) {
 			/* a turn for others; or the end, also for a fast one */
 			if (fiber_park("its next turn", loop_now(loop)) ==
-			    FIBER_CANCELED)
+			    FIBER_CANCELED || loop_now(loop) >= deadline)
 				break;
 			continue;
 		}
 		up->from->waiter = up->to->waiter = self;
-		if (fiber_park("pipe", loop_now(loop) +
-		    NSEC_S(params->pipe_timeout)) != FIBER_WOKEN)
+		until = loop_now(loop) + NSEC_S(params->pipe_timeout);
+		if (fiber_park("pipe", until < deadline ? until : deadline) !=
+		    FIBER_WOKEN)
 			break;
 	}
 out:
@@ -158,39 +163,39 @@ close_will_reset(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
 }
 
+/*
+ * The head, the body if std.cache_req_body() has it, and what the client sent
+ * behind that.
+ */
 static bool
-send_head(struct request *req, struct backend_conn *conn,
-    const struct http *h, struct str pending, uint64_t *bytes)
+send_first(struct request *req, struct upstream *u, const struct http *h,
+    struct str pending, char *buf, size_t room)
 {
-	size_t size = http_request_size(h);
-	char *p = arena_bytes(&req->ws, size + pending.len);
-	size_t at = 0;
+	struct stream *s = req->stream;
+	bool kept = req->buffered && req->framing.body != H1_NONE;
+	bool chunked = req->framing.body == H1_CHUNKED;
+	enum upstream_error e = upstream_send_head(u, h, &req->ws);
+	ssize_t n;
 
-	if (p == NULL)
-		return false;
-	http_write_request(h, p);
-	if (pending.len > 0)
-		memcpy(p + size, pending.p, pending.len);
-	*bytes = size + pending.len;
-	while (at < *bytes) {
-		ssize_t n = send(conn->src.fd, p + at, *bytes - at,
-		    MSG_NOSIGNAL);
+	while (kept && e == UP_OK && (n = s->ops->read_body(s, buf, room)) > 0)
+		e = upstream_send_body(u, buf, (size_t)n, chunked);
+	if (kept && e == UP_OK)
+		e = upstream_send_end(u, chunked);
+	if (e == UP_OK)
+		e = upstream_send_body(u, pending.p, pending.len, false);
+	return e == UP_OK;
+}
 
-		if (n > 0) {
-			at += (size_t)n;
-			continue;
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return false;
-		conn->src.ready &= (uint8_t)~SOURCE_WRITE;
-		if (source_wait(&conn->src, SOURCE_WRITE, "backend",
-		    loop_now(req->core->loop) +
-		    NSEC_S(params->pipe_timeout)) != FIBER_WOKEN)
-			return false;
-	}
-	return true;
+/* No connection to the origin. */
+static void
+answer_503(struct request *req, const char *why)
+{
+	log_put(&req->log, LOG_FETCH_ERROR, str_from_z(why));
+	req->stream->close = true;
+	if (deliver_synth_head(req, 503, STR_NULL))
+		deliver_bytes(req, STR(""));
+	else
+		req->stream->ops->abort(req->stream);
 }
 
 void
@@ -201,44 +206,53 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 	struct flow up = {0}, down = {0};
 	struct source *client;
 	struct str pending;
-	uint64_t head_bytes = 0;
+	struct upstream first = {0};
 	bool ok = false;
-	double timeout = req->ctx.connect_timeout >= 0 ?
+	struct backend_wish wish = {true, req->ctx.connect_timeout >= 0 ?
 	    req->ctx.connect_timeout : b->connect_timeout >= 0 ?
-	    b->connect_timeout : params->connect_timeout;
+	    b->connect_timeout : params->connect_timeout, req->client,
+	    req->server};
+	double longest = req->ctx.task_deadline >= 0 ?
+	    req->ctx.task_deadline : params->pipe_task_deadline;
+	enum backend_error e = BACKEND_OK;
+	char text[300] = "pipe: out of memory";
 	int err;
 
+	/* a restart: it can't be had again, and its end would be missed */
+	if (s->body_received > 0 && !req->buffered) {
+		answer_503(req, "pipe: the request's body was sent before");
+		return;
+	}
 	if (http_get(bereq, FIELD_CONNECTION).p == NULL)
 		http_set_known(bereq, FIELD_CONNECTION, STR("close"));
 	if (http_get(bereq, FIELD_HOST).p == NULL && b->host_header != NULL)
 		http_set_known(bereq, FIELD_HOST, str_from_z(b->host_header));
 	if (s->framing.expect_continue)
-		s->ops->interim(s, 100);
+		s->ops->interim(s, &(struct http){.status = 100});
 	up.buf = malloc(2 * FLOW_BUF);
 	if (up.buf == NULL || bereq->overflow ||
-	    backend_get(b, true, timeout, &conn, &err) != BACKEND_OK) {
-		log_put(&req->log, LOG_FETCH_ERROR,
-		    STR("pipe: backend connection failed"));
+	    (e = backend_get(b, &wish, &conn, &err)) != BACKEND_OK) {
+		if (e != BACKEND_OK)
+			backend_error_text(e, b, err, text, sizeof text);
 		free(up.buf);
-		s->close = true;
-		if (deliver_synth_head(req, 503, STR_NULL))
-			deliver_bytes(req, STR(""));
-		else
-			s->ops->abort(s);
+		answer_503(req, text);
 		return;
 	}
 	COUNT_INC(s_pipe);
 	client = s->ops->raw(s, &pending);
 	log_head_fields(&req->log, LOG_BEREQ_HEADER, bereq);
-	if (send_head(req, conn, bereq, pending, &head_bytes)) {
+	first.conn = conn;
+	first.between_bytes_timeout = params->pipe_timeout;
+	if (send_first(req, &first, bereq, pending, up.buf, 2 * FLOW_BUF)) {
 		log_txn_flush(&req->log);
 		down.buf = up.buf + FLOW_BUF;
 		up.from = down.to = client;
 		up.to = down.from = &conn->src;
-		ok = relay(&up, &down);
+		ok = relay(&up, &down, longest > 0 ?
+		    loop_now(req->core->loop) + NSEC_S(longest) : NSEC_NEVER);
 	}
-	log_pipe_acct(&req->log, s->head.len, head_bytes, up.bytes,
-	    down.bytes);
+	log_pipe_acct(&req->log, s->head.len,
+	    first.sent_head + first.sent_body, up.bytes, down.bytes);
 	s->close_reason = "TX_PIPE";
 	free(up.buf);
 	if (!ok) {

@@ -6,16 +6,23 @@
  * common_verdict().
  */
 #include <string.h>
-#include <strings.h>
 
 #include "backend.h"
 #include "ban.h"
+#include "blocks.h"
+#include "coding.h"
 #include "core.h"
 #include "counters.h"
 #include "deliver.h"
 #include "fetch.h"
+#include "store.h"
+#include "fetch_body.h"
 #include "fetch_head.h"
+#include "forwarded.h"
+#include "hops.h"
 #include "index.h"
+#include "invalidate.h"
+#include "lurker.h"
 #include "lookup.h"
 #include "params.h"
 #include "pipe.h"
@@ -45,6 +52,13 @@ event(struct request *req, const char *what)
 	req->t_last = now;
 }
 
+static void
+log_failure(struct request *req)
+{
+	if (req->failure != FAILURE_NONE)
+		log_put(&req->log, LOG_FAILURE, failure_name(req->failure));
+}
+
 /* What a step held and its verdict does not need any more. */
 static void
 drop_objects(struct request *req)
@@ -55,26 +69,33 @@ drop_objects(struct request *req)
 		body_reader_end(&req->obj->body, &req->reader);
 	req->reading = req->is_hit = false;
 	object_unref(&req->obj);
+	object_unref(&req->block);
 	object_unref(&req->stale);
 	fetch_unref(&req->fetch);
 	req->ctx.http[VCL_HTTP_OBJ] = NULL;
 }
 
+/* We answer ourselves, and not because VCL said so. */
 static enum request_step
-synth(struct request *req, int status, struct str reason)
+synth(struct request *req, enum failure failure, int status, struct str reason)
 {
+	req->failure = failure;
 	req->ctx.synth_status = status;
 	req->ctx.synth_reason = reason;
 	return STEP_SYNTH;
 }
 
-/* vcl_synth makes the answer; with the headers as they came. */
+/*
+ * vcl_synth makes the answer; with the headers as they came.  It is the
+ * connection's last.
+ */
 static enum request_step
 vcl_failed(struct request *req)
 {
 	COUNT_INC(vcl_fail);
+	req->stream->close = true;
 	request_rollback(req);
-	return synth(req, 503, STR("VCL failed"));
+	return synth(req, FAILURE_VCL_FAILED, 503, STR("VCL failed"));
 }
 
 static enum request_step
@@ -91,59 +112,78 @@ common_verdict(struct request *req, enum vcl_ret ret)
 	}
 }
 
-/* the rest of a weight after its first 0 */
-static bool
-is_zero(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] != '0' && s.p[i] != '.')
-			return false;
-	return true;
-}
-
-static bool
-accepts_gzip(struct str v)
-{
-	struct str item;
-
-	while (str_next_item(&v, &item)) {
-		if (!str_casestarts(item, STR("gzip")) &&
-		    !str_casestarts(item, STR("x-gzip")))
-			continue;
-		for (size_t i = 0; i + 2 < item.len; i++)
-			if (!strncasecmp(item.p + i, "q=0", 3) &&
-			    is_zero(str_of(item.p + i + 3, item.len - i - 3)))
-				return false;
-		return true;
-	}
-	return false;
-}
-
 /* Before policy: what every policy would do. */
 static bool
 prepare(struct request *req)
 {
 	struct http *h = &req->http;
-	struct str xff, ae;
 
-	xff = http_get_list(h, FIELD_X_FORWARDED_FOR, &req->ws);
-	xff = xff.p == NULL ? arena_strdup(&req->ws, req->peer_host) :
-	    arena_printf(&req->ws, "%.*s, %.*s", STR_ARG(xff),
-	    STR_ARG(req->peer_host));
-	if (xff.p == NULL ||
-	    !http_set_known(h, FIELD_X_FORWARDED_FOR, xff))
+	if (!forwarded_put(req))
 		return false;
-	ae = http_get(h, FIELD_ACCEPT_ENCODING);
-	if (ae.p == NULL || !params->http_gzip_support)
+	if (http_get(h, FIELD_ACCEPT_ENCODING).p == NULL ||
+	    !params->http_gzip_support)
 		return true;
-	ae = http_get_list(h, FIELD_ACCEPT_ENCODING, &req->ws);
-	if (accepts_gzip(ae))
+	if (accepts_coding(h, CODING_GZIP))
 		return http_set_known(h, FIELD_ACCEPT_ENCODING, STR("gzip"));
 	http_unset(h, FIELD_ACCEPT_ENCODING);
 	return true;
 }
 
 /* --- steps ---------------------------------------------------------------- */
+
+/* The request as a program finds it; nothing was said yet. */
+static void
+begin_policy(struct request *req)
+{
+	const struct stream_timeouts *t = &req->stream->timeouts;
+	struct vcl_ctx *ctx = &req->ctx;
+
+	vcl_ctx_init(ctx, &req->ws, &req->log, req->program);
+	ctx->req = req;
+	ctx->sess = (struct vcl_sess){.timeout_idle = t->idle,
+	    .timeout_linger = -1, .send_timeout = t->send,
+	    .idle_send_timeout = t->idle_send};
+	ctx->now = loop_wall(req->core->loop);
+	ctx->http[VCL_HTTP_REQ] = &req->http;
+	ctx->http[VCL_HTTP_REQ_TOP] = &req->top->http;
+	ctx->original_req = ctx->http[VCL_HTTP_REQ0] = &req->received;
+	req->client_identity = STR_NULL;
+	req->backend_hint = NULL;
+	req->storage = NULL;
+	req->ttl_limit = req->grace_limit = req->error_limit = -1;
+	req->only_shared = req->no_store = false;
+	req->esi = true;
+	req->hash_always_miss = req->hash_ignore_busy =
+	    req->hash_ignore_vary = req->trace = false;
+}
+
+/* return (vcl(label)): the request begins again, with another program. */
+static enum request_step
+switch_program(struct request *req)
+{
+	const struct program_label *label = req->ctx.vcl_label;
+	struct kept_body *kept = req->ctx.kept_body;
+
+	if (req->restarts > 0 || req->first_program != NULL) {
+		log_put(&req->log, LOG_VCL_ERROR, req->restarts > 0 ?
+		    STR("Illegal return(vcl): Not after restarts") :
+		    STR("Illegal return(vcl): Only from active VCL"));
+		return synth(req, FAILURE_VCL_FAILED, 503, STR_NULL);
+	}
+	/* the first program keeps the label */
+	req->first_program = req->program;
+	req->program = req->ctx.program = program_label_ref(label);
+	log_printf(&req->log, LOG_VCL_USE, "%s via %s",
+	    program_name(req->program), program_label_name(label));
+	/* what the first one has made is gone, but not what can't come twice */
+	req->ctx.kept_body = NULL;
+	vcl_ctx_end(&req->ctx);
+	request_rollback(req);
+	arena_rollback(&req->ws, req->ws_mark);
+	begin_policy(req);
+	req->ctx.kept_body = kept;
+	return prepare(req) ? STEP_RECV : STEP_FAIL;
+}
 
 static enum request_step
 step_recv(struct request *req)
@@ -152,6 +192,10 @@ step_recv(struct request *req)
 
 	/* what policy set, like req.hash_always_miss, lasts over a restart */
 	req->is_hit = req->is_pass = req->is_hitmiss = req->is_hitpass = false;
+	req->forward = FORWARD_NONE;
+	req->collapsed = req->stored = req->gave_stale = false;
+	req->origin_status = 0;
+	req->failure = FAILURE_NONE;
 	req->ctx.key.len = 0;
 	ret = program_call(&req->ctx, VCL_SUB_RECV);
 	switch (ret) {
@@ -166,7 +210,14 @@ step_recv(struct request *req)
 		return STEP_HASH;
 	case VCL_RET_PIPE:
 		req->after_hash = STEP_PIPE;
+		if (req->esi_level > 0) {
+			log_put(&req->log, LOG_VCL_ERROR, STR("vcl_recv "
+			    "returns pipe for an ESI include: it is passed"));
+			req->after_hash = STEP_PASS;
+		}
 		return STEP_HASH;
+	case VCL_RET_VCL:
+		return switch_program(req);
 	default:
 		return common_verdict(req, ret);
 	}
@@ -180,6 +231,8 @@ step_hash(struct request *req)
 	if (ret != VCL_RET_LOOKUP)
 		return common_verdict(req, ret);
 	key_make(&req->key, str_of(req->ctx.key.p, req->ctx.key.len));
+	if (req->after_hash == STEP_LOOKUP)
+		lurker_see_key(req);
 	return req->after_hash;
 }
 
@@ -193,10 +246,50 @@ step_lookup(struct request *req)
 		return STEP_MISS;
 	case LOOKUP_HITPASS:
 		return STEP_PASS;
+	case LOOKUP_NOT_CACHED:
+		object_unref(&req->stale);
+		return synth(req, FAILURE_NONE, 504, STR("Not Cached"));
 	case LOOKUP_FAILED:
 		break;
 	}
-	return synth(req, 503, STR("Shutting down"));
+	return synth(req, FAILURE_SHUTDOWN, 503, STR("Shutting down"));
+}
+
+/* With the claim on the key; if it is another's, as with hash_ignore_busy. */
+static enum request_step
+miss_after_hit(struct request *req)
+{
+	struct objhead *busy = req->busy;
+
+	req->busy = NULL;
+	drop_objects(req);
+	req->busy = busy;
+	if (busy == NULL &&
+	    index_claim(&req->key, &req->busy) != CLAIM_GRANTED)
+		req->busy = NULL;
+	req->forward = FORWARD_REQUEST;
+	COUNT_INC(cache_miss);
+	return STEP_MISS;
+}
+
+/*
+ * Its store is told: what was hit stays there when others go, and what was
+ * held back goes there now.
+ */
+static void
+note_hit(struct request *req, struct object *o)
+{
+	uint64_t seq = atomic_load(&o->store_seq);
+
+	if (seq != 0 && o->stevedore->store != NULL)
+		store_note_hit(o->stevedore->store, seq);
+	if (!object_is(o, OBJ_HELD_BACK) ||
+	    atomic_load(&o->body.state) != BODY_COMPLETE)
+		return;
+	/* the first of those who come at once */
+	if (atomic_fetch_and(&o->flags, ~(uint32_t)OBJ_HELD_BACK) &
+	    OBJ_HELD_BACK)
+		fetch_store_late(o, &req->key);
 }
 
 static enum request_step
@@ -208,7 +301,8 @@ step_hit(struct request *req)
 	enum vcl_ret ret;
 
 	req->is_hit = true;
-	atomic_fetch_add_explicit(&o->hits, 1, memory_order_relaxed);
+	if (atomic_fetch_add(&o->hits, 1) == 0 || object_is(o, OBJ_HELD_BACK))
+		note_hit(req, o);
 	atomic_store_explicit(&o->last_hit, now, memory_order_relaxed);
 	log_hit(&req->log, o->xid, object_ttl_left(o, now), o->grace, o->keep,
 	    object_age(o, now));
@@ -216,12 +310,18 @@ step_hit(struct request *req)
 	ret = program_call(&req->ctx, VCL_SUB_HIT);
 	switch (ret) {
 	case VCL_RET_DELIVER:
+		/* that it is not what the client has, the origin may say */
+		if (deliver_precondition_fails(req, &o->http)) {
+			drop_objects(req);
+			req->is_hit = false;
+			return STEP_PASS;
+		}
 		/* stale, and nobody refreshes it: we have it done */
 		if (req->busy != NULL) {
 			f = fetch_start(req, FETCH_BACKGROUND, o);
 			fetch_unref(&f);
 		}
-		if (o->body.flat == NULL) {
+		if (o->body.flat == NULL && !object_is(o, OBJ_BLOCKS)) {
 			body_reader_begin(&o->body, &req->reader);
 			req->reading = true;
 		}
@@ -230,16 +330,41 @@ step_hit(struct request *req)
 		drop_objects(req);
 		req->is_hit = false;
 		return STEP_PASS;
+	case VCL_RET_MISS:
+		return miss_after_hit(req);
 	default:
 		return common_verdict(req, ret);
 	}
 }
 
+/* false: the request is not forwarded, and this is the next step. */
+static bool
+goes_on(struct request *req, enum request_step *step)
+{
+	switch (hops_look(req)) {
+	case HOPS_ON:
+		return true;
+	case HOPS_LAST:
+		hops_answer(req);
+		*step = STEP_DONE;
+		return false;
+	case HOPS_LOOP:
+		break;
+	}
+	drop_objects(req);
+	*step = synth(req, FAILURE_LOOP, 508, STR_NULL);
+	return false;
+}
+
 static enum request_step
 step_miss(struct request *req)
 {
-	enum vcl_ret ret = program_call(&req->ctx, VCL_SUB_MISS);
+	enum request_step step;
+	enum vcl_ret ret;
 
+	if (!goes_on(req, &step))
+		return step;
+	ret = program_call(&req->ctx, VCL_SUB_MISS);
 	switch (ret) {
 	case VCL_RET_FETCH:
 		req->fetch = fetch_start(req, FETCH_MISS, req->stale);
@@ -255,12 +380,17 @@ step_miss(struct request *req)
 static enum request_step
 step_pass(struct request *req)
 {
-	enum vcl_ret ret = program_call(&req->ctx, VCL_SUB_PASS);
+	enum request_step step;
+	enum vcl_ret ret;
 
+	if (!goes_on(req, &step))
+		return step;
+	ret = program_call(&req->ctx, VCL_SUB_PASS);
 	if (ret != VCL_RET_FETCH)
 		return common_verdict(req, ret);
 	COUNT_INC(s_pass);
 	req->is_pass = true;
+	req->forward = FORWARD_BYPASS;
 	req->fetch = fetch_start(req, FETCH_PASS, NULL);
 	return STEP_FETCH;
 }
@@ -272,18 +402,70 @@ step_fetch(struct request *req)
 
 	object_unref(&req->stale);
 	if (f == NULL)
-		return synth(req, 503, STR("Out of memory"));
+		return synth(req, FAILURE_MEMORY, 503, STR("Out of memory"));
 	fetch_wait(f);
 	event(req, "Fetch");
-	if (atomic_load(&f->state) == FETCH_FAILED) {
+	if (atomic_load(&f->state) == FETCH_RUNNING) {
 		drop_objects(req);
-		return synth(req, req->stream->body_status != 0 ?
+		return synth(req, FAILURE_ESI_TIMEOUT, 503, STR_NULL);
+	}
+	if (atomic_load(&f->state) == FETCH_FAILED) {
+		enum failure why = f->failure;
+
+		drop_objects(req);
+		return synth(req, why, req->stream->body_status != 0 ?
 		    req->stream->body_status : 503, STR_NULL);
 	}
+	req->origin_status = f->got_status;
 	req->obj = object_ref(f->obj);
+	/* with a stale object it is no failure to the client */
+	if (!f->gave_stale)
+		req->failure = f->failure;
+	log_failure(req);
+	req->gave_stale = f->gave_stale;
+	req->stored = !req->gave_stale && !object_is(req->obj, OBJ_PRIVATE);
 	fetch_unref(&req->fetch);
 	req->ctx.http[VCL_HTTP_OBJ] = &req->obj->http;
+	if (req->gave_stale) {
+		req->is_hit = true;
+		atomic_fetch_add_explicit(&req->obj->hits, 1,
+		    memory_order_relaxed);
+	}
+	if (req->is_pass)
+		invalidate_after(req);
 	return STEP_DELIVER;
+}
+
+static void
+log_no_room(struct request *req)
+{
+	log_put(&req->log, LOG_VCL_ERROR,
+	    STR("Workspace overflow (response head)"));
+}
+
+static enum request_step
+no_room(struct request *req)
+{
+	log_no_room(req);
+	return common_verdict(req, VCL_RET_FAIL);
+}
+
+/* Once more after another request of the same turn changed it, not for ever. */
+enum { CHANGED_LOOKUPS = 3 };
+
+/* Nothing is sent yet; what was stored a part of is not there any more? */
+static enum request_step
+no_block(struct request *req)
+{
+	struct block_run *run = &req->run;
+
+	if (!run->changed || run->lookups++ == CHANGED_LOOKUPS) {
+		drop_objects(req);
+		return synth(req, run->failure, 503, STR_NULL);
+	}
+	stevedore_drop(req->obj->stevedore, req->obj);
+	drop_objects(req);
+	return STEP_LOOKUP;
 }
 
 static enum request_step
@@ -291,10 +473,10 @@ step_deliver(struct request *req)
 {
 	enum vcl_ret ret;
 
-	if (!deliver_head(req)) {
-		vcl_fail_space(&req->ctx, "response head");
-		return common_verdict(req, VCL_RET_FAIL);
-	}
+	if (object_is(req->obj, OBJ_BLOCKS) && !blocks_prepare(req))
+		return no_block(req);
+	if (!deliver_head(req))
+		return no_room(req);
 	event(req, "Process");
 	log_put(&req->log, LOG_RESP_PROTOCOL, STR("HTTP/1.1"));
 	log_status(&req->log, LOG_RESP_STATUS, req->resp.status);
@@ -309,10 +491,9 @@ step_deliver(struct request *req)
 static enum request_step
 step_send(struct request *req)
 {
-	if (req->resp.overflow) {
-		vcl_fail_space(&req->ctx, "response head");
-		return common_verdict(req, VCL_RET_FAIL);
-	}
+	/* nothing is sent yet: it can still be another response */
+	if (!deliver_has_room(req))
+		return no_room(req);
 	deliver_object(req);
 	return STEP_DONE;
 }
@@ -330,8 +511,13 @@ step_synth(struct request *req)
 	req->ctx.synth_status = 0;
 	req->ctx.synth_reason = STR_NULL;
 	req->ctx.body = (struct vcl_buf){0};
-	if (!deliver_synth_head(req, (unsigned)status, reason))
+	if (!deliver_synth_head(req, (unsigned)status, reason)) {
+		log_no_room(req);
 		return STEP_FAIL;
+	}
+	if (req->failure == FAILURE_MEMORY)
+		(void)http_set_known(&req->resp, FIELD_RETRY_AFTER, STR("5"));
+	log_failure(req);
 	event(req, "Process");
 	log_status(&req->log, LOG_RESP_STATUS, req->resp.status);
 	log_put(&req->log, LOG_RESP_REASON, req->resp.reason);
@@ -345,6 +531,10 @@ step_synth(struct request *req)
 			return STEP_RESTART;
 		break; /* too many is why we are here */
 	default:
+		return STEP_FAIL;
+	}
+	if (!deliver_has_room(req)) {
+		log_no_room(req);
 		return STEP_FAIL;
 	}
 	/* 1xyz: the last three digits are the client's (vcl(7)) */
@@ -361,15 +551,17 @@ static enum request_step
 step_purge(struct request *req)
 {
 	char err[BAN_ERR_LEN];
-	unsigned removed;
+	struct purged done;
 	enum vcl_ret ret;
 
 	COUNT_INC(s_purge);
-	if (purge_wait(req->core, &req->key, &removed, err) != 0) {
+	if (purge_key(req->key.hash, NULL, &done, err) != 0) {
 		/* not on disk: after a restart it might be undone */
 		log_put(&req->log, LOG_ERROR, str_from_z(err));
-		return synth(req, 503, STR("Purge could not be stored"));
+		return synth(req, FAILURE_PURGE, 503,
+		    STR("Purge could not be stored"));
 	}
+	inval_audit(&req->log, "purge", req->http.target, &done);
 	ret = program_call(&req->ctx, VCL_SUB_PURGE);
 	return common_verdict(req, ret);
 }
@@ -377,24 +569,28 @@ step_purge(struct request *req)
 static enum request_step
 step_pipe(struct request *req)
 {
+	enum request_step step;
 	struct http bereq;
 	struct backend *b;
 	enum vcl_ret ret;
 
 	if (req->stream->ops->raw == NULL)
-		return synth(req, 501, STR("This protocol can't be piped"));
+		return synth(req, FAILURE_NONE, 501,
+		    STR("This protocol can't be piped"));
+	if (!goes_on(req, &step))
+		return step;
 	if (!pipe_make_bereq(req, &bereq))
 		return STEP_FAIL;
 	req->ctx.http[VCL_HTTP_BEREQ] = &bereq;
-	req->ctx.connect_timeout = -1;
+	req->ctx.connect_timeout = req->ctx.task_deadline = -1;
 	ret = program_call(&req->ctx, VCL_SUB_PIPE);
 	req->ctx.http[VCL_HTTP_BEREQ] = NULL;
 	if (ret != VCL_RET_PIPE)
 		return common_verdict(req, ret);
-	b = req->backend_hint != NULL ? req->backend_hint :
-	    program_default_backend(req->program);
+	b = backend_resolve(&req->ctx, req->backend_hint != NULL ?
+	    req->backend_hint : program_default_backend(req->program));
 	if (b == NULL)
-		return synth(req, 503, STR("No backend"));
+		return synth(req, FAILURE_NO_BACKEND, 503, STR("No backend"));
 	pipe_run(req, &bereq, b);
 	return STEP_DONE;
 }
@@ -405,8 +601,11 @@ log_request(struct request *req, enum log_reason reason)
 	req->log.reason = reason;
 	log_timestamp(&req->log, "Start", req->t_start, req->t_start,
 	    req->t_start);
-	log_req_start(&req->log, req->peer_host, addr_port(req->peer),
+	log_req_start(&req->log, req->client_host, addr_port(req->client),
 	    str_from_z(req->listener_name));
+	if (req->program != NULL)
+		log_put(&req->log, LOG_VCL_USE,
+		    str_from_z(program_name(req->program)));
 	log_put(&req->log, LOG_REQ_METHOD, req->http.method);
 	log_put(&req->log, LOG_REQ_URL, req->http.target);
 	log_put(&req->log, LOG_REQ_PROTOCOL,
@@ -435,7 +634,7 @@ step_restart(struct request *req)
 	req->restarts++;
 	if (req->restarts > params->max_restarts) {
 		log_put(&req->log, LOG_VCL_ERROR, STR("Too many restarts"));
-		return synth(req, 503, STR_NULL);
+		return synth(req, FAILURE_RESTARTS, 503, STR_NULL);
 	}
 	req->xid = core_xid(req->core);
 	log_link(&req->log, LOG_KIND_REQUEST, req->xid, LOG_REASON_RESTART);
@@ -502,9 +701,12 @@ request_run(struct request *req)
 	drop_objects(req);
 }
 
-/* The stream's request; its memory: struct, log buffer, workspace. */
+/*
+ * The stream's request; its memory: struct, log buffer, workspace.  page: it
+ * is an include of this one; NULL: it is a client's.
+ */
 static struct request *
-request_new(struct stream *s)
+request_new(struct stream *s, struct request *page)
 {
 	size_t at = (sizeof(struct request) + 63) & ~(size_t)63;
 	struct request *req = s->mem;
@@ -517,28 +719,34 @@ request_new(struct stream *s)
 	memset(req, 0, sizeof *req);
 	req->core = c;
 	req->stream = s;
+	req->top = req;
+	if (page != NULL) {
+		req->top = page->top;
+		req->page = page->page;
+		req->esi_level = page->esi_level + 1;
+	}
 	req->xid = core_xid(c);
 	req->sess_xid = s->sess_xid;
 	req->t_start = req->t_last = s->t_first;
 	req->framing = s->framing;
 	req->peer = s->peer;
 	req->local = s->local;
-	addr_host(req->peer, req->peer_text);
-	req->peer_host = str_from_z(req->peer_text);
+	req->client = s->client;
+	req->server = s->server;
+	addr_host(req->client, req->client_text);
+	req->client_host = str_from_z(req->client_text);
 	req->listener_name = s->listener->name;
-	req->ttl_limit = req->grace_limit = -1;
 	log_txn_begin(&req->log, c->ring, LOG_KIND_REQUEST, req->xid,
-	    s->sess_xid, (char *)s->mem + at, (uint32_t)log);
+	    page != NULL ? page->xid : s->sess_xid, (char *)s->mem + at,
+	    (uint32_t)log);
 	at += log;
 	at = (at + 15) & ~(size_t)15;
 	arena_init(&req->ws, (char *)s->mem + at, s->mem_len - at);
-	req->program = program_ref_active();
-	vcl_ctx_init(&req->ctx, &req->ws, &req->log, req->program);
-	req->ctx.req = req;
-	req->ctx.sess = (struct vcl_sess){.timeout_idle = s->timeouts.idle,
-	    .timeout_linger = -1, .send_timeout = s->timeouts.send,
-	    .idle_send_timeout = s->timeouts.idle_send};
-	req->ctx.now = loop_wall(c->loop);
+	/* an include begins where the client's request did */
+	req->program = page == NULL ? program_ref_active() :
+	    program_ref(req->top->first_program != NULL ?
+	    req->top->first_program : req->top->program);
+	begin_policy(req);
 	return req;
 }
 
@@ -552,8 +760,8 @@ request_end(struct request *req)
 	COUNT_ADD(s_req_bodybytes, (int64_t)req->stream->body_received);
 	COUNT_ADD(s_resp_hdrbytes, (int64_t)req->stream->head_sent);
 	vcl_ctx_end(&req->ctx);
-	if (req->program != NULL)
-		program_unref(&req->program);
+	program_unref(&req->program);
+	program_unref(&req->first_program);
 	arena_reset(&req->ws);
 }
 
@@ -568,12 +776,11 @@ no_policy(struct request *req)
 		req->stream->ops->abort(req->stream);
 }
 
-void
-request_serve(struct stream *s)
+static void
+serve(struct request *req, enum log_reason reason)
 {
-	struct request *req = request_new(s);
+	struct stream *s = req->stream;
 
-	COUNT_INC(client_req);
 	/* received keeps the head as it came; VCL works on a copy of it */
 	if (!http_init(&req->http, &req->ws,
 	    params->http_max_hdr + FIELDS_OWN)) {
@@ -584,10 +791,7 @@ request_serve(struct stream *s)
 	req->received = s->http;
 	http_copy(&req->http, &req->received);
 	req->method_received = req->http.method;
-	log_request(req, LOG_REASON_RXREQ);
-	req->ctx.http[VCL_HTTP_REQ] = &req->http;
-	req->ctx.http[VCL_HTTP_REQ_TOP] = &req->http;
-	req->ctx.original_req = &req->received;
+	log_request(req, reason);
 	req->ws_mark = arena_snapshot(&req->ws);
 	if (req->program == NULL)
 		no_policy(req);
@@ -596,4 +800,63 @@ request_serve(struct stream *s)
 	else
 		request_run(req);
 	request_end(req);
+}
+
+void
+request_serve(struct stream *s)
+{
+	COUNT_INC(client_req);
+	serve(request_new(s, NULL), LOG_REASON_RXREQ);
+}
+
+void
+request_include(struct stream *s, struct request *page)
+{
+	struct request *req = request_new(s, page);
+
+	log_link(&page->log, LOG_KIND_REQUEST, req->xid, LOG_REASON_ESI);
+	serve(req, LOG_REASON_ESI);
+}
+
+void
+request_abandon(struct request *req)
+{
+	req->abandoned = true;
+}
+
+void
+request_explain(struct stream *s, explain_fn *fn, void *priv)
+{
+	struct request *req = request_new(s, NULL);
+	enum request_step step = STEP_FAIL;
+
+	req->log.ring = NULL;
+	if (req->program != NULL && http_init(&req->http, &req->ws,
+	    params->http_max_hdr + FIELDS_OWN)) {
+		req->received = s->http;
+		http_copy(&req->http, &req->received);
+		req->method_received = req->http.method;
+		req->ws_mark = arena_snapshot(&req->ws);
+		if (prepare(req))
+			step = STEP_RECV;
+	}
+	for (;;) {
+		enum request_step before = step;
+
+		/* switch_program() makes another context */
+		req->ctx.dry = true;
+		req->ctx.where = NULL;
+		if (step == STEP_RECV)
+			step = step_recv(req);
+		else if (step == STEP_HASH)
+			step = step_hash(req);
+		else
+			break;
+		fn(priv, req, before, step);
+	}
+	fn(priv, req, step, STEP_DONE);
+	drop_objects(req);
+	vcl_ctx_end(&req->ctx);
+	program_unref(&req->program);
+	program_unref(&req->first_program);
 }

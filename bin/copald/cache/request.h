@@ -15,14 +15,17 @@
 #define COPAL_REQUEST_H
 
 #include "arena.h"
+#include "cache_status.h"
 #include "ctx.h"
 #include "http1.h"
+#include "http_semantics.h"
 #include "object.h"
 #include "shmlog.h"
 #include "sock.h"
 #include "vcl_abi.h"
 
 struct core;
+struct esi_page;
 struct fetch;
 struct program;
 struct stream;
@@ -43,10 +46,21 @@ struct key {
 	struct str bytes;       /* in the workspace */
 };
 
+/* Blocks of obj that are fetched for it (blocks.h). */
+struct block_run {
+	struct object *head;    /* not counted: obj */
+	struct objhead *busy;   /* the claim on the first of them */
+	uint64_t first, end;    /* bytes */
+	enum failure failure;   /* why they can't be had */
+	bool changed;           /* the origin has another representation */
+	unsigned lookups;       /* that this was the reason for */
+};
+
 struct request {
 	struct core *core;
 	struct stream *stream;
 	struct program *program; /* counted */
+	struct program *first_program; /* counted: before vcl(label) */
 	struct arena ws;
 	struct vcl_ctx ctx;      /* this request as VCL sees it */
 
@@ -68,30 +82,49 @@ struct request {
 	struct str client_identity;     /* NULL: client.ip */
 	double ttl_limit, grace_limit;  /* req.ttl, req.grace; < 0: not set */
 	double grace;
+	double error_limit;      /* stale-if-error; < 0: not set */
+	bool only_shared;        /* RFC 9111 3.5 */
+	bool no_store;           /* the request says so, and is heard */
+	bool is_heard;           /* asked is set: honour_request_cc */
+	struct cache_control asked; /* its Cache-Control */
 	bool hash_always_miss, hash_ignore_busy, hash_ignore_vary;
 	bool esi, trace, is_hitmiss, is_hitpass;
 	bool do_esi;             /* resp.do_esi */
-	bool filters_off;
+	bool esi_include_onerror;
+	const struct vcl_stevedore *resp_storage;
 	unsigned restarts, esi_level;
+	struct request *top;     /* the client's, if this is an include of it */
+	struct esi_page *page;   /* that this is a part of; NULL: of none */
+	bool abandoned;          /* nobody waits for its answer any more */
 	bool client_close;       /* Connection: close after this response */
 	bool buffered;           /* std.cache_req_body */
 	struct object *body_cache;
 
 	struct object *obj;      /* counted: hit, or what the fetch gave */
+	struct object *block;    /* counted: of obj, being sent */
+	uint64_t block_n;        /* its number */
+	struct block_run run;
 	struct body_reader reader; /* of obj's body, unless it is flat */
 	bool reading;            /* the reader is registered */
 	struct object *stale;    /* counted: for conditional fetches */
 	struct objhead *busy;    /* we owe this key a fetch */
 	struct fetch *fetch;     /* counted: the one we wait for */
 	bool is_hit, is_pass, resp_is_synth;
+	enum forward forward;    /* why an origin was asked */
+	bool collapsed;          /* by somebody else's request */
+	bool stored;             /* what it gave */
+	bool gave_stale;         /* obj is stale: the origin failed */
+	uint16_t origin_status;  /* 0: no answer */
+	enum failure failure;    /* why we answer ourselves */
 	enum request_step step, after_hash;
 	arena_mark ws_mark;      /* where policy's memory begins */
 
 	uint64_t req_body_bytes, resp_head_bytes, resp_body_bytes;
-	const struct addr *peer, *local;
+	const struct addr *peer, *local;    /* the connection's ends */
+	const struct addr *client, *server; /* stream.h */
 	const char *listener_name;
-	struct str peer_host;    /* the peer's IP as text */
-	char peer_text[ADDR_HOST_MAX];
+	struct str client_host;  /* the client's IP as text */
+	char client_text[ADDR_HOST_MAX];
 };
 
 /* Serves a stream: the cores' entry into the request path. */
@@ -101,6 +134,23 @@ void request_serve(struct stream *) WAITS;
  * delivery to its stream.  Everything it holds is released but the block.
  */
 void request_run(struct request *) WAITS;
+
+/*
+ * Serves the stream of an ESI include, whose request is in s->http: as a
+ * request that the page's request makes.
+ */
+void request_include(struct stream *s, struct request *page) WAITS;
+/* It is to end soon: its answer will be thrown away. */
+void request_abandon(struct request *);
+
+/*
+ * Runs a stream's request through vcl_recv and vcl_hash, with nothing of it
+ * in the log and without a trace in what lasts.  fn is told of each step that
+ * has run and the one that follows, at last with STEP_DONE.
+ */
+typedef void explain_fn(void *priv, struct request *, enum request_step ran,
+    enum request_step next);
+void request_explain(struct stream *, explain_fn *, void *priv) WAITS;
 
 /* req <- received (std.rollback, restart does not) */
 void request_rollback(struct request *);

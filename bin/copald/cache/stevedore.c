@@ -1,17 +1,18 @@
 /*
- * stevedore.c - the stores of -s, and the queue of objects in the memory of
- * each: first in, first out, but an object that was hit since it came or was
- * looked at last goes round once more.
+ * stevedore.c - the stores of -s, and the objects in the memory of each.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ban_expr.h"
 #include "core.h"
 #include "counters.h"
 #include "index.h"
+#include "memory.h"
 #include "params.h"
 #include "stevedore.h"
+#include "tags.h"
 #include "store.h"
 
 static struct stevedore *stevedores;
@@ -20,11 +21,33 @@ static unsigned stevedore_n;
 enum {
 	/* malloc's own and the index entry's share, beside what is counted */
 	OBJECT_OVERHEAD = 192,
-	/* Looked at for one that goes: bounds the time under the lock. */
-	EVICT_LOOK = 64,
-	/* Looked at by the rover while it holds the lock. */
-	ROVER_STEP = 256,
+	/* Looked at by a walk while it holds the lock. */
+	WALK_STEP = 256,
 };
+
+static struct object *
+object_of(const struct eviction_entry *x)
+{
+	return (struct object *)((char *)x - offsetof(struct object, eviction));
+}
+
+static uint64_t
+entry_hash(const struct eviction_entry *x)
+{
+	uint64_t hash;
+
+	memcpy(&hash, object_of(x)->hash, sizeof hash);
+	return hash;
+}
+
+static uint64_t
+entry_hits(const struct eviction_entry *x)
+{
+	return atomic_load_explicit(&object_of(x)->hits,
+	    memory_order_relaxed);
+}
+
+static const struct eviction_ops eviction_ops = {entry_hash, entry_hits};
 
 static void
 on_gone(void *priv, const uint8_t hash[STORE_HASH_LEN], uint64_t seq)
@@ -39,6 +62,18 @@ on_message(void *priv, const char *text)
 	fprintf(stderr, "%s\n", text);
 	log_raw(core_count() > 0 ? core_at(0)->ring : NULL, LOG_STORE,
 	    "%s", text);
+}
+
+bool
+stevedore_init(struct stevedore *stv, const char *name, enum store_kind kind,
+    uint64_t limit)
+{
+	snprintf(stv->name, sizeof stv->name, "%s", name);
+	snprintf(stv->vcl_name, sizeof stv->vcl_name, "storage.%s", name);
+	stv->kind = kind;
+	stv->limit = limit;
+	pthread_mutex_init(&stv->lock, NULL);
+	return eviction_init(&stv->eviction, &eviction_ops, limit);
 }
 
 int
@@ -74,16 +109,15 @@ stevedores_open(const struct worker_config *cfg, char *err, size_t err_len)
 		};
 		char why[STORE_ERR_LEN];
 
-		snprintf(stv->name, sizeof stv->name, "%s", spec->name);
-		snprintf(stv->vcl_name, sizeof stv->vcl_name, "storage.%s",
-		    stv->name);
-		stv->kind = spec->kind;
-		stv->limit = spec->size;
-		pthread_mutex_init(&stv->lock, NULL);
+		if (!stevedore_init(stv, spec->name, spec->kind,
+		    spec->kind == STORE_KIND_RAM ? spec->size :
+		    params->ram_limit)) {
+			snprintf(err, err_len, "No memory");
+			return -1;
+		}
 		stevedore_n++;
 		if (spec->kind == STORE_KIND_RAM)
 			continue;
-		stv->limit = params->ram_limit;
 		stv->store = store_open(&sc, why);
 		if (stv->store == NULL) {
 			snprintf(err, err_len, "Store %s: %s", stv->name, why);
@@ -96,9 +130,11 @@ stevedores_open(const struct worker_config *cfg, char *err, size_t err_len)
 void
 stevedores_close(void)
 {
-	for (unsigned i = 0; i < stevedore_n; i++)
+	for (unsigned i = 0; i < stevedore_n; i++) {
 		if (stevedores[i].store != NULL)
 			store_close(&stevedores[i].store);
+		eviction_destroy(&stevedores[i].eviction);
+	}
 }
 
 unsigned
@@ -125,12 +161,17 @@ stevedore_by_name(struct str name)
 uint64_t
 stevedore_max_object(const struct stevedore *stv)
 {
+	uint64_t size = stv->limit, max = (uint64_t)params->storage_object_max;
 	struct store_stats st;
 
-	if (stv->store == NULL)
-		return stv->limit / 4;
-	store_stats(stv->store, &st);
-	return st.size / 4;
+	if (stv->store != NULL) {
+		store_stats(stv->store, &st);
+		size = st.size;
+	}
+	if (max == 0)
+		return size / 4;
+	/* one that drives out all others is of no use */
+	return max < size / 2 ? max : size / 2;
 }
 
 static uint64_t
@@ -140,70 +181,80 @@ limit_of(const struct stevedore *stv)
 	return stv->store != NULL ? params->ram_limit : stv->limit;
 }
 
-/* lock held */
-static void
-queue_append(struct stevedore *stv, struct object *o)
+/* Out of memory with the next to go; removed: from the index.  false: none */
+static bool
+remove_next(struct stevedore *stv, bool *removed)
 {
-	o->fifo_next = NULL;
-	o->fifo_prev = stv->last;
-	if (stv->last != NULL)
-		stv->last->fifo_next = o;
-	else
-		stv->first = o;
-	stv->last = o;
-}
+	struct eviction_entry *x;
+	struct object *o;
 
-/* lock held */
-static void
-queue_unlink(struct stevedore *stv, struct object *o)
-{
-	if (stv->rover == o)
-		stv->rover = o->fifo_next;
-	if (o->fifo_prev != NULL)
-		o->fifo_prev->fifo_next = o->fifo_next;
-	else
-		stv->first = o->fifo_next;
-	if (o->fifo_next != NULL)
-		o->fifo_next->fifo_prev = o->fifo_prev;
-	else
-		stv->last = o->fifo_prev;
-	o->fifo_next = o->fifo_prev = NULL;
-}
-
-/* lock held; a reference to the one to go, NULL: none */
-static struct object *
-victim(struct stevedore *stv)
-{
-	for (unsigned i = 0; i < EVICT_LOOK && stv->first != NULL; i++) {
-		struct object *o = stv->first;
-		uint64_t hits = o->hits;
-
-		if (i == EVICT_LOOK - 1 || hits == o->hits_seen)
-			return object_ref(o);
-		o->hits_seen = hits;
-		queue_unlink(stv, o);
-		queue_append(stv, o);
-	}
-	return NULL;
+	pthread_mutex_lock(&stv->lock);
+	x = eviction_victim(&stv->eviction, limit_of(stv));
+	o = x != NULL ? object_ref(object_of(x)) : NULL;
+	pthread_mutex_unlock(&stv->lock);
+	if (o == NULL)
+		return false;
+	*removed = index_remove(o);
+	if (!*removed)
+		stevedore_remove(stv, o);
+	object_unref(&o);
+	return true;
 }
 
 static void
 evict(struct stevedore *stv)
 {
-	while (stv->used > limit_of(stv)) {
-		struct object *o;
+	bool removed;
 
-		pthread_mutex_lock(&stv->lock);
-		o = victim(stv);
-		pthread_mutex_unlock(&stv->lock);
-		if (o == NULL)
-			return;
-		if (index_remove(o))
+	while (stv->used > limit_of(stv) && remove_next(stv, &removed))
+		if (removed)
 			COUNT_INC(n_lru_nuked);
-		else
-			stevedore_remove(stv, o);
-		object_unref(&o);
+}
+
+/*
+ * Not until there is room: what goes is freed a little later, when nobody
+ * reads it, and all others would go for it.
+ */
+void
+stevedores_make_room(uint64_t bytes)
+{
+	uint64_t freed = 0;
+	bool removed;
+
+	while (freed < 2 * bytes && stevedore_n > 0 &&
+	    !memory_has_room(MEMORY_CACHE, bytes)) {
+		struct stevedore *most = &stevedores[0];
+		uint64_t before;
+
+		for (unsigned i = 1; i < stevedore_n; i++)
+			if (stevedores[i].used > most->used)
+				most = &stevedores[i];
+		before = most->used;
+		if (!remove_next(most, &removed))
+			return;
+		if (removed)
+			COUNT_INC(n_lru_nuked);
+		if (most->used < before) /* others may insert meanwhile */
+			freed += before - most->used;
 	}
+}
+
+int
+stevedore_empty(struct stevedore *stv, uint64_t *objects, char *err)
+{
+	uint64_t n = stv->objects;
+	bool removed;
+
+	*objects = n;
+	/* The disk first: what is looked up there until then is in memory. */
+	if (stv->store != NULL &&
+	    store_empty(stv->store, objects, err) != 0)
+		return -1;
+	/* Not for ever, where others come as fast. */
+	n = stv->objects > n ? stv->objects : n;
+	while (n-- > 0 && remove_next(stv, &removed))
+		continue;
+	return 0;
 }
 
 static void
@@ -222,27 +273,57 @@ stevedore_insert(struct stevedore *stv, struct object *o)
 	bytes += o->body.memory;
 	pthread_mutex_unlock(&o->body.lock);
 	pthread_mutex_lock(&stv->lock);
-	if (!o->queued && !object_is(o, OBJ_DYING)) {
-		o->queued = true;
-		o->charged = bytes;
-		queue_append(stv, o);
+	if (!eviction_has(&o->eviction) && !object_is(o, OBJ_DYING)) {
+		eviction_insert(&stv->eviction, &o->eviction, bytes);
 		stv->objects++;
 		account(stv, (int64_t)bytes);
+		tags_count_in(o);
 	}
 	pthread_mutex_unlock(&stv->lock);
 	evict(stv);
+	stevedores_make_room(bytes);
+}
+
+static uint64_t
+eviction_hash(const uint8_t hash[STORE_HASH_LEN])
+{
+	uint64_t h;
+
+	memcpy(&h, hash, sizeof h);
+	return h;
+}
+
+bool
+stevedore_remembers(struct stevedore *stv, const struct object *o,
+    const uint8_t hash[STORE_HASH_LEN])
+{
+	bool r;
+
+	pthread_mutex_lock(&stv->lock);
+	/* what was remembered went to the main queue at once */
+	r = o->eviction.queue == EVICTION_MAIN ||
+	    eviction_remembers(&stv->eviction, eviction_hash(hash));
+	pthread_mutex_unlock(&stv->lock);
+	return r;
+}
+
+void
+stevedore_remember(struct stevedore *stv, const uint8_t hash[STORE_HASH_LEN])
+{
+	pthread_mutex_lock(&stv->lock);
+	eviction_remember(&stv->eviction, eviction_hash(hash));
+	pthread_mutex_unlock(&stv->lock);
 }
 
 void
 stevedore_remove(struct stevedore *stv, struct object *o)
 {
 	pthread_mutex_lock(&stv->lock);
-	if (o->queued) {
-		o->queued = false;
-		queue_unlink(stv, o);
+	if (eviction_has(&o->eviction)) {
 		stv->objects--;
-		account(stv, -(int64_t)o->charged);
-		o->charged = 0;
+		account(stv, -(int64_t)o->eviction.bytes);
+		eviction_remove(&stv->eviction, &o->eviction);
+		tags_count_out(o);
 	}
 	pthread_mutex_unlock(&stv->lock);
 }
@@ -251,13 +332,15 @@ void
 stevedore_charge(struct stevedore *stv, struct object *o, int64_t bytes)
 {
 	pthread_mutex_lock(&stv->lock);
-	if (o->queued) {
-		o->charged += (size_t)bytes;
+	if (eviction_has(&o->eviction)) {
+		eviction_resize(&stv->eviction, &o->eviction, bytes);
 		account(stv, bytes);
 	}
 	pthread_mutex_unlock(&stv->lock);
-	if (bytes > 0)
-		evict(stv);
+	if (bytes <= 0)
+		return;
+	evict(stv);
+	stevedores_make_room((uint64_t)bytes);
 }
 
 void
@@ -269,33 +352,74 @@ stevedore_drop(struct stevedore *stv, struct object *o)
 		store_drop(stv->store, seq);
 }
 
-/*
- * A rover goes along the queue; who takes the object where it stands out of
- * the queue moves it on.  So the lock is only held for some objects at a time.
- */
+/* The lock is only held for some objects at a time. */
 static uint64_t
 oldest_in_memory(struct stevedore *stv)
 {
+	struct eviction_entry *x = NULL;
 	uint64_t oldest = UINT64_MAX;
-	bool more;
 
 	pthread_mutex_lock(&stv->lock);
-	stv->rover = stv->first;
+	eviction_walk_begin(&stv->eviction);
 	do {
-		for (unsigned i = 0; i < ROVER_STEP && stv->rover != NULL;
-		    i++) {
-			struct object *o = stv->rover;
-
-			if (o->inval_seq < oldest)
-				oldest = o->inval_seq;
-			stv->rover = o->fifo_next;
-		}
-		more = stv->rover != NULL;
+		for (unsigned i = 0; i < WALK_STEP && (x =
+		    eviction_walk_next(&stv->eviction)) != NULL; i++)
+			if (object_of(x)->inval_seq < oldest)
+				oldest = object_of(x)->inval_seq;
 		pthread_mutex_unlock(&stv->lock);
 		pthread_mutex_lock(&stv->lock);
-	} while (more);
+	} while (x != NULL);
 	pthread_mutex_unlock(&stv->lock);
 	return oldest;
+}
+
+unsigned
+stevedores_tested_before(uint64_t upto, struct object **out, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < stevedore_n; i++) {
+		struct stevedore *stv = &stevedores[i];
+		struct eviction_entry *x = NULL;
+
+		pthread_mutex_lock(&stv->lock);
+		eviction_walk_begin(&stv->eviction);
+		for (unsigned k = 1; n < max && (x = eviction_walk_next(
+		    &stv->eviction)) != NULL; k++) {
+			if (object_of(x)->inval_seq < upto)
+				out[n++] = object_ref(object_of(x));
+			if (k % WALK_STEP != 0)
+				continue;
+			pthread_mutex_unlock(&stv->lock);
+			pthread_mutex_lock(&stv->lock);
+		}
+		pthread_mutex_unlock(&stv->lock);
+	}
+	return n;
+}
+
+unsigned
+stevedores_count_banned(const struct ban_expr *expr)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < stevedore_n; i++) {
+		struct stevedore *stv = &stevedores[i];
+		struct eviction_entry *x;
+
+		pthread_mutex_lock(&stv->lock);
+		eviction_walk_begin(&stv->eviction);
+		for (unsigned k = 0; (x = eviction_walk_next(
+		    &stv->eviction)) != NULL; k++) {
+			n += ban_expr_matches(expr, object_of(x), NULL);
+			if (k % WALK_STEP != WALK_STEP - 1)
+				continue;
+			pthread_mutex_unlock(&stv->lock);
+			pthread_mutex_lock(&stv->lock);
+		}
+		pthread_mutex_unlock(&stv->lock);
+	}
+	return n;
 }
 
 uint64_t
@@ -324,6 +448,32 @@ stevedores_oldest_stored(void)
 			oldest = seq;
 	}
 	return oldest;
+}
+
+static void
+list_verify(FILE *out, struct stevedore *stv, bool json)
+{
+	static const char *const name[] = {
+	    [VERIFY_NEVER] = "never",
+	    [VERIFY_RUNS] = "running",
+	    [VERIFY_ENDED] = "ended",
+	    [VERIFY_FAILED] = "failed",
+	};
+	struct store_verify v;
+
+	store_verify_status(stv->store, &v);
+	if (json)
+		fprintf(out, ",\n  \"verify\": {\"state\": \"%s\", "
+		    "\"started\": %.3f, \"ended\": %.3f, "
+		    "\"objects\": %llu, \"of\": %llu, \"bytes\": %llu, "
+		    "\"bad\": %llu}", name[v.state], v.started, v.ended,
+		    (unsigned long long)v.objects, (unsigned long long)v.of,
+		    (unsigned long long)v.bytes, (unsigned long long)v.bad);
+	else if (v.state != VERIFY_NEVER)
+		fprintf(out, "  verify %s: %llu of %llu objects, %llu bytes, "
+		    "%llu bad\n", name[v.state],
+		    (unsigned long long)v.objects, (unsigned long long)v.of,
+		    (unsigned long long)v.bytes, (unsigned long long)v.bad);
 }
 
 void
@@ -364,6 +514,8 @@ stevedore_list(FILE *out, bool json)
 				    (unsigned long long)st.catalogue_bytes,
 				    (unsigned long long)st.objects,
 				    st.read_only ? "true" : "false");
+			if (stv->store != NULL)
+				list_verify(out, stv, true);
 			fprintf(out, "\n}");
 			sep = ",\n";
 			continue;
@@ -380,5 +532,7 @@ stevedore_list(FILE *out, bool json)
 			    st.catalogue_bytes), (unsigned long long)st.size,
 			    (unsigned long long)st.objects,
 			    st.read_only ? ", not writable now" : "");
+		if (stv->store != NULL)
+			list_verify(out, stv, false);
 	}
 }

@@ -10,14 +10,10 @@
 #include "upstream.h"
 
 static enum upstream_error
-wait_for(struct upstream *u, uint8_t want, double timeout,
+wait_for(struct upstream *u, uint8_t want, nsec_t deadline,
     enum upstream_error timed_out)
 {
-	struct loop *loop = core_self()->loop;
-
-	u->conn->src.ready &= (uint8_t)~want;
-	switch (source_wait(&u->conn->src, want, "backend",
-	    loop_now(loop) + NSEC_S(timeout))) {
+	switch (source_wait(&u->conn->src, want, "backend", deadline)) {
 	case FIBER_WOKEN:
 		return UP_OK;
 	case FIBER_TIMEOUT:
@@ -26,6 +22,40 @@ wait_for(struct upstream *u, uint8_t want, double timeout,
 		break;
 	}
 	return UP_CANCELED;
+}
+
+static nsec_t
+in_seconds(double s)
+{
+	return loop_now(core_self()->loop) + NSEC_S(s);
+}
+
+/* Does the origin speak before we are done? */
+static enum upstream_error
+look_for_answer(struct upstream *u)
+{
+	ssize_t n;
+	char byte;
+
+	if (u->on_answer == NULL)
+		return UP_OK;
+	n = recv(u->conn->src.fd, &byte, 1, MSG_PEEK);
+	if (n > 0)
+		return u->on_answer(u->on_answer_priv);
+	u->conn->src.ready &= (uint8_t)~SOURCE_READ;
+	if (n == 0 || errno != EAGAIN)
+		u->on_answer = NULL; /* and nothing more will come */
+	return UP_OK;
+}
+
+static enum upstream_error
+wait_to_send(struct upstream *u)
+{
+	uint8_t want = SOURCE_WRITE | (u->on_answer ? SOURCE_READ : 0);
+
+	u->conn->src.ready &= (uint8_t)~SOURCE_WRITE;
+	return wait_for(u, want, in_seconds(u->between_bytes_timeout),
+	    UP_SEND);
 }
 
 static enum upstream_error
@@ -44,8 +74,9 @@ send_all(struct upstream *u, struct iovec *v, unsigned n)
 				continue;
 			if (errno != EAGAIN)
 				return UP_SEND;
-			e = wait_for(u, SOURCE_WRITE, u->between_bytes_timeout,
-			    UP_SEND);
+			e = look_for_answer(u);
+			if (e == UP_OK)
+				e = wait_to_send(u);
 			if (e != UP_OK)
 				return e;
 			continue;
@@ -80,9 +111,13 @@ upstream_send_body(struct upstream *u, const void *p, size_t len,
 {
 	char head[H1_CHUNK_HEAD_MAX];
 	struct iovec v[3] = {{head, 0}, {(void *)p, len}, {(void *)"\r\n", 0}};
+	enum upstream_error e;
 
 	if (len == 0)
 		return UP_OK;
+	e = look_for_answer(u);
+	if (e != UP_OK)
+		return e;
 	if (chunked) {
 		v[0].iov_len = h1_chunk_begin(head, len);
 		v[2].iov_len = 2;
@@ -99,9 +134,10 @@ upstream_send_end(struct upstream *u, bool chunked)
 	return chunked ? send_all(u, &v, 1) : UP_OK;
 }
 
-/* *n == 0: the end of the stream */
+/* *n == 0: the end of the stream.  first: of an answer */
 static enum upstream_error
-receive(struct upstream *u, char *to, size_t room, size_t *n, bool first)
+receive(struct upstream *u, char *to, size_t room, size_t *n, bool first,
+    nsec_t deadline)
 {
 	for (;;) {
 		ssize_t k = recv(u->conn->src.fd, to, room, 0);
@@ -121,12 +157,19 @@ receive(struct upstream *u, char *to, size_t room, size_t *n, bool first)
 			u->eof = true;
 			return first ? UP_CLOSED_EARLY : UP_CUT;
 		}
-		e = wait_for(u, SOURCE_READ, first ? u->first_byte_timeout :
-		    u->between_bytes_timeout,
+		u->conn->src.ready &= (uint8_t)~SOURCE_READ;
+		e = wait_for(u, SOURCE_READ, deadline,
 		    first ? UP_FIRST_BYTE : UP_BETWEEN_BYTES);
 		if (e != UP_OK)
 			return e;
 	}
+}
+
+enum upstream_error
+upstream_wait_answer(struct upstream *u, double seconds)
+{
+	u->conn->src.ready &= (uint8_t)~SOURCE_READ;
+	return wait_for(u, SOURCE_READ, in_seconds(seconds), UP_FIRST_BYTE);
 }
 
 enum upstream_error
@@ -135,6 +178,9 @@ upstream_read_head(struct upstream *u, struct http *h,
     const struct h1_limits *limits)
 {
 	size_t limit = limits->head < u->cap ? limits->head : u->cap;
+	/* for the first byte; then for all the others: a byte a second is
+	 * progress, but no head */
+	nsec_t whole = in_seconds(u->first_byte_timeout);
 
 	if (u->at > 0) { /* after a 1xx */
 		u->have -= u->at;
@@ -145,6 +191,7 @@ upstream_read_head(struct upstream *u, struct http *h,
 	for (;;) {
 		enum upstream_error e;
 		size_t n, head_len;
+		nsec_t deadline;
 
 		if (u->have > 0) {
 			switch (h1_parse_response(h, framing, head_request,
@@ -169,10 +216,14 @@ upstream_read_head(struct upstream *u, struct http *h,
 		}
 		if (u->have >= limit)
 			return UP_TOO_LONG;
+		deadline = u->have == 0 ? whole :
+		    in_seconds(u->between_bytes_timeout);
 		e = receive(u, u->buf + u->have, limit - u->have, &n,
-		    u->have == 0);
+		    u->have == 0, deadline < whole ? deadline : whole);
 		if (e != UP_OK)
 			return e;
+		if (u->have == 0)
+			whole = in_seconds(u->first_byte_timeout);
 		if (n == 0) {
 			u->why = "closed in the middle of the head";
 			return u->have == 0 ? UP_CLOSED_EARLY : UP_BAD_HEAD;
@@ -188,7 +239,8 @@ take(struct upstream *u, char *to, size_t room, size_t *n)
 	size_t there = u->have - u->at;
 
 	if (there == 0)
-		return receive(u, to, room, n, false);
+		return receive(u, to, room, n, false,
+		    in_seconds(u->between_bytes_timeout));
 	*n = there < room ? there : room;
 	memcpy(to, u->buf + u->at, *n);
 	u->at += *n;
@@ -289,10 +341,14 @@ upstream_error_text(const struct upstream *u, enum upstream_error e)
 		return "body cut short";
 	case UP_BAD_CHUNK:
 		return "bad chunked coding";
+	case UP_BAD_CODING:
+		return u->why;
 	case UP_NO_MEMORY:
 		return "out of memory";
 	case UP_CLIENT:
 		return "client's body could not be read";
+	case UP_ANSWERED:
+		return "answered before the request was sent";
 	case UP_CANCELED:
 		return "shutting down";
 	}

@@ -7,7 +7,7 @@
 #ifndef COPAL_UPSTREAM_H
 #define COPAL_UPSTREAM_H
 
-#include "backend.h"
+#include "backend_conn.h"
 #include "body.h"
 #include "http1.h"
 
@@ -21,13 +21,21 @@ enum upstream_error {
 	UP_TOO_LONG,
 	UP_CUT,           /* the body ended before its end */
 	UP_BAD_CHUNK,
+	UP_BAD_CODING,    /* a filter can't unpack the body */
 	UP_NO_MEMORY,
 	UP_CLIENT,        /* the client's body could not be read */
+	UP_ANSWERED,      /* the final answer came, no more is to be sent */
 	UP_CANCELED,
 };
 
 struct upstream {
 	struct backend_conn *conn;
+	/*
+	 * While a body is sent: called when the origin says something, and
+	 * says whether to go on (UP_OK).  NULL: nobody looks.
+	 */
+	enum upstream_error (*on_answer)(void *priv) WAITS;
+	void *on_answer_priv;
 	double first_byte_timeout, between_bytes_timeout;
 	char *buf;            /* for the head; of the workspace */
 	size_t cap, have, at; /* bytes after the head begin at at */
@@ -36,7 +44,7 @@ struct upstream {
 	uint64_t left;
 	bool eof;             /* not to be used again */
 	bool ended;           /* the body is complete */
-	const char *why;      /* of UP_BAD_HEAD: static text */
+	const char *why;      /* of UP_BAD_HEAD, UP_BAD_CODING: static text */
 	uint64_t sent_head, sent_body, got_head, got_body;
 };
 
@@ -48,7 +56,11 @@ enum upstream_error upstream_send_body(struct upstream *, const void *,
     size_t, bool chunked) WAITS;
 enum upstream_error upstream_send_end(struct upstream *, bool chunked) WAITS;
 
-/* Forgets a head that was read (1xx), and reads the next. */
+/* Until the origin says something, or UP_FIRST_BYTE. */
+enum upstream_error upstream_wait_answer(struct upstream *, double seconds)
+    WAITS;
+/* Forgets a head that was read (1xx), and reads the next.  first_byte_timeout
+ * holds for its first byte, and from there on for the rest. */
 enum upstream_error upstream_read_head(struct upstream *, struct http *,
     struct h1_framing *, bool head_request, const struct h1_limits *) WAITS;
 /*

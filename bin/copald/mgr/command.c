@@ -33,6 +33,7 @@ struct call {
 	unsigned argc; /* arguments without -j */
 	char *const *arg;
 	struct cli_answer *out;
+	bool pending; /* the answer comes later */
 };
 
 static const struct worker_config *config;
@@ -246,6 +247,20 @@ cmd_panic_clear(const struct call *c)
 	}
 }
 
+/* vcl.load and vcl.inline: path or text */
+static void
+cmd_vcl_load(struct call *c, const char *path, const char *text)
+{
+	const char *state = c->argc > 2 ? c->arg[2] : NULL;
+
+	if (c->client->answered == NULL)
+		vclload_now(
+		    c->arg[0], path, str_from_z(text), state, c->out);
+	else
+		c->pending = vclload_begin(c->arg[0], path, str_from_z(text),
+		    state, c->client->answered, c->client->priv, c->out);
+}
+
 static void
 cmd_vcl_show(const struct call *c)
 {
@@ -261,10 +276,8 @@ cmd_vcl_show(const struct call *c)
 /* ------------------------------------------------------------ dispatch */
 
 static void
-run_manager(const struct cli_cmd *cmd, const struct call *c)
+run_manager(const struct cli_cmd *cmd, struct call *c)
 {
-	const char *third = c->argc > 2 ? c->arg[2] : NULL;
-
 	switch (cmd->id) {
 	case CLI_CMD_auth:
 		cmd_auth(c);
@@ -320,14 +333,19 @@ run_manager(const struct cli_cmd *cmd, const struct call *c)
 		vclprog_discard(c->argc, c->arg, c->out);
 		break;
 	case CLI_CMD_vcl_inline:
-		vclprog_load(
-		    c->arg[0], NULL, str_from_z(c->arg[1]), third, c->out);
+		cmd_vcl_load(c, NULL, c->arg[1]);
+		break;
+	case CLI_CMD_vcl_deps:
+		vclprog_deps(c->json, c->n, c->word, c->out);
+		break;
+	case CLI_CMD_vcl_label:
+		vclprog_label(c->arg[0], c->arg[1], c->out);
 		break;
 	case CLI_CMD_vcl_list:
 		vclprog_list(c->json, c->n, c->word, c->out);
 		break;
 	case CLI_CMD_vcl_load:
-		vclprog_load(c->arg[0], c->arg[1], STR_NULL, third, c->out);
+		cmd_vcl_load(c, c->arg[1], NULL);
 		break;
 	case CLI_CMD_vcl_show:
 		cmd_vcl_show(c);
@@ -342,8 +360,13 @@ run_manager(const struct cli_cmd *cmd, const struct call *c)
 	case CLI_CMD_backend_set_health:
 	case CLI_CMD_ban:
 	case CLI_CMD_ban_list:
+	case CLI_CMD_debug_store_fault:
 	case CLI_CMD_debug_xid:
+	case CLI_CMD_purge:
+	case CLI_CMD_storage_drop:
 	case CLI_CMD_storage_list:
+	case CLI_CMD_storage_verify:
+	case CLI_CMD_why:
 	case CLI_CMD_MAX:
 		/* the worker's */
 		cli_fail(c->out, CLI_UNIMPL, "Unimplemented\n");
@@ -359,7 +382,7 @@ is_public(const struct cli_cmd *cmd)
 	       cmd->id == CLI_CMD_ping;
 }
 
-void
+bool
 command_run(struct command_client *client, const struct cli_words *w,
     struct cli_answer *out)
 {
@@ -369,26 +392,26 @@ command_run(struct command_client *client, const struct cli_words *w,
 
 	if (w->error != NULL) {
 		cli_fail(out, CLI_SYNTAX, "Syntax Error: %s\n", w->error);
-		return;
+		return true;
 	}
 	if (w->n == 0)
-		return;
+		return true;
 	cmd = cli_cmd_find(w->word[0]);
 	if (!client->authenticated && (cmd == NULL || !is_public(cmd))) {
 		command_challenge(client, out);
-		return;
+		return true;
 	}
 	if (cmd == NULL) {
 		cli_fail(out, CLI_UNKNOWN,
 		    "Unknown request.\nType 'help' for more info.\n");
-		return;
+		return true;
 	}
 	c.argc = w->n - 1;
 	c.arg = w->word + 1;
 	if (c.argc > 0 && !strcmp(c.arg[0], "-j")) {
 		if (!cli_cmd_has_json(cmd)) {
 			cli_fail(out, CLI_UNIMPL, "JSON unimplemented\n");
-			return;
+			return true;
 		}
 		c.json = true;
 		c.argc--;
@@ -404,6 +427,7 @@ command_run(struct command_client *client, const struct cli_words *w,
 		cli_fail(out, CLI_CANT, "Child not running\n");
 	else
 		(void)child_ask(out, w->n, w->word);
+	return !c.pending;
 }
 
 bool
@@ -437,7 +461,7 @@ command_file(const char *path, struct cli_answer *out)
 		if (may_fail)
 			w.word[0]++;
 		if (w.n > 0 && w.word[0][0] != '#')
-			command_run(&client, &w, &a);
+			(void)command_run(&client, &w, &a);
 		if (a.status != CLI_OK && !may_fail && !client.quit) {
 			cli_fail(out, a.status, "%s: %s: %s\n", path,
 			    w.n > 0 ? w.word[0] : "", a.p ? a.p : "");

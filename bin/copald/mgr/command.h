@@ -5,6 +5,7 @@
 #define COPAL_COMMAND_H
 
 #include "cli.h"
+#include "vclload.h"
 #include "worker.h"
 
 /* What a command does to its connection. */
@@ -13,11 +14,17 @@ struct command_client {
 	bool quit;               /* set by quit: close after the answer */
 	const char *challenge;   /* CLI_CHALLENGE_LEN bytes */
 	const char *secret_path; /* NULL: there is none */
+	/*
+	 * Takes the answer of a command that lasts, with the client's priv;
+	 * NULL: such a command is waited for.
+	 */
+	vclload_done *answered;
+	void *priv;
 };
 
 void command_init(const struct worker_config *);
-/* out: initialised. */
-void command_run(
+/* out: initialised.  false: the answer comes later, to answered. */
+bool command_run(
     struct command_client *, const struct cli_words *, struct cli_answer *out);
 /* The text of status 107. */
 void command_challenge(const struct command_client *, struct cli_answer *);

@@ -3,10 +3,13 @@
  * compile.h.
  */
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,26 +18,49 @@
 #include "compile.h"
 #include "jail.h"
 #include "mgr.h"
+#include "module.h"
 #include "oneshot.h"
 #include "params.h"
 #include "state.h"
 #include "vcl_abi.h"
 #include "vcl_compile.h"
+#include "vclfile.h"
+#include "vclprog.h"
 
 enum {
 	VCL_MAX = 16 << 20, /* bytes of a VCL file */
-	VCC_SECONDS = 30,
-	CC_SECONDS = 120, /* a slow machine and a long program */
+	VCC_SECONDS = 10,   /* it does megabytes in one */
+	CC_SECONDS = 60,    /* a slow machine and a long program */
 	LOAD_SECONDS = 20,
+	/* how often a wait looks for a signal to the manager */
+	LOOK_MS = 200,
+	SAID_MAX = 1 << 20, /* more than all the steps' messages */
 };
-#define CHILD_MEMORY ((size_t)4 << 30)
+/* of what a file of VCL_MAX bytes takes; of what C_MAX bytes take */
+#define VCC_MEMORY ((size_t)3 << 30)
+#define CC_MEMORY  ((size_t)2 << 30)
+/*
+ * Bytes of C.  A thousand lines of VCL make some 300 KB, and the C compiler
+ * needs a second for each megabyte or two.
+ */
+#define C_MAX ((size_t)16 << 20)
 
 struct job {
 	const char *path;
 	struct str text;
 	const char *dir;
 	const char *command;
+	int ask_fd; /* in the VCL compiler's child: see vclfile.h */
 };
+
+/* for vcl_compile(), which opens files by name alone */
+static int ask_fd = -1;
+
+static int
+open_file(const char *path)
+{
+	return vclfile_open(path, ask_fd);
+}
 
 /* Reads fd whole; NULL with errno. */
 static char *
@@ -81,7 +107,7 @@ open_vcl(const char *path, char found[COMPILE_PATH_MAX])
 
 	if (path[0] == '/') {
 		snprintf(found, COMPILE_PATH_MAX, "%s", path);
-		return open(path, O_RDONLY | O_CLOEXEC);
+		return open_file(path);
 	}
 	errno = ENOENT;
 	for (; *dir != '\0'; dir = *end ? end + 1 : end) {
@@ -90,7 +116,7 @@ open_vcl(const char *path, char found[COMPILE_PATH_MAX])
 		    (int)(end - dir), dir, path);
 		if (n >= COMPILE_PATH_MAX)
 			continue;
-		fd = open(found, O_RDONLY | O_CLOEXEC);
+		fd = open_file(found);
 		if (fd >= 0 || errno != ENOENT)
 			return fd;
 	}
@@ -106,8 +132,12 @@ vcc(const struct job *job, FILE *c, FILE *diag)
 {
 	struct vcl_compile_options options = {
 	    .vcl_path = mgr_vcl_path(),
-	    .vmod_path = params->vmod_path,
+	    .vmod_path = mgr_vmod_path(),
 	    .warnings_are_errors = params->vcl_strict,
+	    .unused_is_error = params->vcc_err_unref,
+	    .no_paths = !params->vcc_unsafe_path,
+	    .open_file = open_file,
+	    .label = job->dir != NULL ? vclprog_label_name : NULL,
 	};
 	struct vcl_compile_result result = {0};
 	char found[COMPILE_PATH_MAX] = "<inline>";
@@ -120,6 +150,8 @@ vcc(const struct job *job, FILE *c, FILE *diag)
 		fd = open_vcl(job->path, found);
 		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 			errno = EISDIR;
+		else if (fd >= 0 && !S_ISREG(st.st_mode))
+			errno = EINVAL; /* it could keep us waiting */
 		else if (fd >= 0)
 			buf = read_all(fd, &text.len);
 		text.p = buf;
@@ -132,8 +164,16 @@ vcc(const struct job *job, FILE *c, FILE *diag)
 	}
 	if (vcl_compile(found, text, &options, &result) == 0 &&
 	    result.c != NULL) {
+		size_t len = strlen(result.c);
+
 		rc = 0;
-		if (fputs(result.c, c) == EOF || fflush(c) == EOF) {
+		if (len > C_MAX) {
+			fprintf(diag,
+			    "The program is too large: it is %zu KB of C, "
+			    "and %zu KB are allowed\n",
+			    len >> 10, C_MAX >> 10);
+			rc = 2;
+		} else if (fputs(result.c, c) == EOF || fflush(c) == EOF) {
 			fprintf(diag, "Cannot write C: %s\n", strerror(errno));
 			rc = 2;
 		}
@@ -153,6 +193,7 @@ child_vcc(void *priv)
 	FILE *c;
 	int rc;
 
+	ask_fd = job->ask_fd;
 	snprintf(path, sizeof(path), "%s/vcl.c", job->dir);
 	c = fopen(path, "we");
 	if (c == NULL) {
@@ -200,12 +241,30 @@ write_sources(const char *dir, const struct vcl_program_info *p)
 	return fclose(f) == 0 && ok;
 }
 
+/* What it may go to, a line each. */
+static bool
+write_labels(const char *dir, const struct vcl_program_info *p)
+{
+	char path[COMPILE_PATH_MAX + 16];
+	FILE *f;
+	bool ok;
+
+	snprintf(path, sizeof(path), "%s/labels", dir);
+	f = fopen(path, "we");
+	if (f == NULL)
+		return false;
+	for (unsigned i = 0; i < p->label_n; i++)
+		fprintf(f, "%s\n", p->label[i].name);
+	ok = !ferror(f);
+	return fclose(f) == 0 && ok;
+}
+
 static int
 child_load(void *priv)
 {
 	struct job *job = priv;
 	const struct vcl_program_info *p;
-	char path[COMPILE_PATH_MAX + 16];
+	char path[COMPILE_PATH_MAX + 16], why[MODULE_ERR_MAX];
 	void *so;
 
 	snprintf(path, sizeof(path), "%s/vcl.so", job->dir);
@@ -230,45 +289,73 @@ child_load(void *priv)
 			return 1;
 		}
 	}
-	if (!write_sources(job->dir, p)) {
-		printf("%s/source: %s\n", job->dir, strerror(errno));
+	if (!module_keep(p, job->dir, "vmod", why) ||
+	    !module_open(p, job->dir, why)) {
+		printf("%s\n", why);
+		return 1;
+	}
+	if (!write_sources(job->dir, p) || !write_labels(job->dir, p)) {
+		printf("%s: %s\n", job->dir, strerror(errno));
 		return 1;
 	}
 	return 0;
 }
 
-/* cc_command with %s, %o, %n and %% replaced; NULL: no memory. */
-static char *
-cc_command(const char *dir)
+/* cc_command as it is when nobody has changed it */
+static const char *
+cc_default(void)
 {
-	struct cli_answer out;
-	const char *p;
+	return param_find("cc_command")->def_string;
+}
 
-	cli_answer_init(&out);
-	for (p = params->cc_command; *p != '\0'; p++) {
+/* Appends text with %s and the like replaced, as in varnishd(1). */
+static void
+expand(struct cli_answer *out, const char *text, const char *dir)
+{
+	for (const char *p = text; *p != '\0'; p++) {
 		if (*p != '%' || p[1] == '\0') {
-			cli_out_str(&out, str_of(p, 1));
+			cli_out_str(out, str_of(p, 1));
 			continue;
 		}
 		switch (*++p) {
 		case 's':
-			cli_out(&out, "'%s/vcl.c'", dir);
+			cli_out(out, "'%s/vcl.c'", dir);
 			break;
 		case 'o':
-			cli_out(&out, "'%s/vcl.so'", dir);
+			cli_out(out, "'%s/vcl.so'", dir);
+			break;
+		case 'w':
+			cli_out_str(out, str_from_z(params->cc_warnings));
+			break;
+		case 'd':
+			cli_out_str(out, str_from_z(cc_default()));
+			break;
+		case 'D':
+			/* it has no %D: this ends */
+			expand(out, cc_default(), dir);
 			break;
 		case 'n':
-			cli_out(&out, "'%.*s'",
+			cli_out(out, "'%.*s'",
 			    (int)(strstr(dir, "/vcl/") - dir), dir);
 			break;
 		case '%':
-			cli_out_str(&out, STR("%"));
+			cli_out_str(out, STR("%"));
 			break;
 		default:
-			cli_out_str(&out, str_of(p - 1, 2));
+			cli_out_str(out, str_of(p - 1, 2));
 			break;
 		}
 	}
+}
+
+/* The command for the shell; NULL: no memory. */
+static char *
+cc_command(const char *dir)
+{
+	struct cli_answer out;
+
+	cli_answer_init(&out);
+	expand(&out, params->cc_command, dir);
 	if (out.status != CLI_OK) {
 		cli_answer_free(&out);
 		return NULL;
@@ -279,15 +366,28 @@ cc_command(const char *dir)
 static bool
 run_steps(struct job *job, struct cli_answer *out)
 {
-	struct oneshot vcc_step = {
-	    "VCC-compiler", child_vcc, job, VCC_SECONDS, CHILD_MEMORY};
-	struct oneshot cc_step = {
-	    "C-compiler", child_cc, job, CC_SECONDS, CHILD_MEMORY};
-	struct oneshot load_step = {
-	    "trial load", child_load, job, LOAD_SECONDS, 0};
+	struct oneshot vcc_step = {.name = "VCC-compiler",
+	    .fn = child_vcc,
+	    .priv = job,
+	    .seconds = VCC_SECONDS,
+	    .memory = VCC_MEMORY};
+	struct oneshot cc_step = {.name = "C-compiler",
+	    .fn = child_cc,
+	    .priv = job,
+	    .seconds = CC_SECONDS,
+	    .memory = CC_MEMORY};
+	struct oneshot load_step = {.name = "trial load",
+	    .fn = child_load,
+	    .priv = job,
+	    .seconds = LOAD_SECONDS};
 	char *command;
 	bool ok;
 
+	job->ask_fd = -1;
+	if (jail_is_active()) {
+		vcc_step.ask_fd = &job->ask_fd;
+		vcc_step.serve = vclfile_serve;
+	}
 	if (!oneshot_run(&vcc_step, out))
 		return false;
 	job->command = command = cc_command(job->dir);
@@ -297,35 +397,154 @@ run_steps(struct job *job, struct cli_answer *out)
 	return ok;
 }
 
+/*
+ * The deputy: sees to the steps while the manager goes on, and writes what
+ * they said to fd.
+ */
+__attribute__((noreturn)) static void
+be_deputy(struct job *job, int fd)
+{
+	struct cli_answer out;
+	sigset_t set;
+	bool ok;
+
+	mgr_leave();
+	/* a wait of oneshot.c looks for these, and ends what it waits for */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (!jail_deputy())
+		_exit(1);
+	cli_answer_init(&out);
+	ok = run_steps(job, &out);
+	for (size_t at = 0; at < out.len;) {
+		ssize_t n = write(fd, out.p + at, out.len - at);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	_exit(ok ? 0 : 1);
+}
+
+/* Its output has ended: so has it, or is about to. */
+static bool
+finish(struct compile *c)
+{
+	int status = 0;
+
+	mgr_unwatch(&c->watch);
+	close(c->watch.fd);
+	c->watch.fd = -1;
+	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	c->pid = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	if (WIFSIGNALED(status))
+		cli_out(&c->said, "The compiler's process got signal %d\n",
+		    WTERMSIG(status));
+	cli_out(&c->said, "VCL compilation failed\n");
+	state_remove_dir(c->dir);
+	return false;
+}
+
+/* false: that was all */
+static bool
+take_said(struct compile *c)
+{
+	char buf[16 << 10];
+	ssize_t n = read(c->watch.fd, buf, sizeof(buf));
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if (n > 0 && c->said.len < SAID_MAX)
+		cli_out_str(&c->said, str_of(buf, (size_t)n));
+	return n > 0;
+}
+
+static void
+on_said(struct watch *w, short revents)
+{
+	struct compile *c = (struct compile *)w;
+
+	(void)revents;
+	if (!take_said(c))
+		c->done(c, finish(c));
+}
+
 bool
-compile_vcl(const char *name, const char *path, struct str text,
-    char dir[COMPILE_PATH_MAX], struct cli_answer *out)
+compile_begin(
+    struct compile *c, const char *name, const char *path, struct str text)
 {
 	static unsigned number;
-	struct job job = {.path = path, .text = text, .dir = dir};
+	struct job job = {.path = path, .text = text, .dir = c->dir};
 	char cwd[COMPILE_PATH_MAX / 2];
-	int n;
+	int n, fds[2];
 
+	cli_answer_init(&c->said);
 	if (getcwd(cwd, sizeof(cwd)) == NULL) {
-		cli_out(out, "The state folder: %s\n", strerror(errno));
+		cli_out(&c->said, "The state folder: %s\n", strerror(errno));
 		return false;
 	}
 	n = snprintf(
-	    dir, COMPILE_PATH_MAX, "%s/vcl/%s.%u", cwd, name, ++number);
+	    c->dir, COMPILE_PATH_MAX, "%s/vcl/%s.%u", cwd, name, ++number);
 	if (n < 0 || n >= COMPILE_PATH_MAX) {
-		cli_out(out, "The name is too long\n");
+		cli_out(&c->said, "The name is too long\n");
 		return false;
 	}
-	if (jail_make_dir(dir, 0755) < 0) {
-		cli_out(out, "%s: %s\n", dir, strerror(errno));
+	if (jail_make_dir(c->dir, 0755) < 0) {
+		cli_out(&c->said, "%s: %s\n", c->dir, strerror(errno));
 		return false;
 	}
-	if (!run_steps(&job, out)) {
-		cli_out(out, "VCL compilation failed\n");
-		state_remove_dir(dir);
-		return false;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		goto bad;
+	c->watch = (struct watch){fds[0], POLLIN, on_said, false};
+	if (!mgr_watch(&c->watch)) {
+		errno = EMFILE;
+		goto bad_pipe;
 	}
+	fflush(NULL);
+	c->pid = fork();
+	if (c->pid == 0)
+		be_deputy(&job, fds[1]);
+	if (c->pid < 0) {
+		mgr_unwatch(&c->watch);
+		goto bad_pipe;
+	}
+	close(fds[1]);
 	return true;
+bad_pipe:
+	close(fds[0]);
+	close(fds[1]);
+bad:
+	c->pid = 0;
+	cli_out(&c->said, "Cannot compile: %s\n", strerror(errno));
+	state_remove_dir(c->dir);
+	return false;
+}
+
+bool
+compile_wait(struct compile *c)
+{
+	struct pollfd pfd = {.fd = c->watch.fd, .events = POLLIN};
+
+	do {
+		if (mgr_is_interrupted())
+			kill(c->pid, SIGTERM);
+	} while (poll(&pfd, 1, LOOK_MS) <= 0 || take_said(c));
+	return finish(c);
+}
+
+void
+compile_cancel(struct compile *c)
+{
+	kill(c->pid, SIGTERM);
+	while (take_said(c))
+		;
+	if (finish(c))
+		state_remove_dir(c->dir);
 }
 
 int

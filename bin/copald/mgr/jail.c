@@ -116,6 +116,21 @@ jail_enter(void)
 	return true;
 }
 
+bool
+jail_deputy(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != manager)
+		return false;
+	manager = getpid();
+	return true;
+}
+
+bool
+jail_is_active(void)
+{
+	return active;
+}
+
 int
 jail_mkdirs(const char *dir, unsigned mode)
 {

@@ -22,6 +22,14 @@ bool jail_init(const char *arg, char err[JAIL_ERR_MAX]);
  */
 bool jail_enter(void);
 /*
+ * In a child that keeps the manager's rights and has children of its own: it
+ * gets SIGTERM when the manager dies, they when it dies.  false: it must
+ * not go on.
+ */
+bool jail_deputy(void);
+/* Has a child other rights than the manager? */
+bool jail_is_active(void);
+/*
  * Makes the folder dir (mode; with its parents, 0755) unless it is there, and
  * hands it and the plain files in it to the children's user.  0, or -1 with
  * errno.

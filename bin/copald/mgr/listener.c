@@ -3,6 +3,7 @@
  */
 #include <sys/stat.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -22,7 +23,9 @@ struct spec { /* of one -a */
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
-	bool owned, moded;
+	bool owned, moded, proxy;
+	unsigned from_n;
+	struct network from[PROXY_FROM_MAX];
 };
 
 __attribute__((format(printf, 2, 3))) static bool
@@ -36,6 +39,37 @@ fail(char err[LISTENER_ERR_MAX], const char *fmt, ...)
 	return false;
 }
 
+/* Who may send a PROXY header: an address, or a network. */
+static bool
+parse_from(struct spec *s, const char *text, char err[LISTENER_ERR_MAX])
+{
+	char copy[INET6_ADDRSTRLEN + 8], why[200], host[ADDR_NAME_MAX], *slash;
+	struct network *n = &s->from[s->from_n];
+	unsigned long bits;
+	unsigned most, port;
+	char *end;
+
+	if (s->from_n == PROXY_FROM_MAX)
+		return fail(err, "more than %d times from=", PROXY_FROM_MAX);
+	if (strlen(text) >= sizeof(copy))
+		return fail(err, "from=%.100s: no address", text);
+	strcpy(copy, text);
+	slash = strchr(copy, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	if (copy[0] == '/' || copy[0] == '\0' ||
+	    addr_parse_literal(copy, "80", &n->addr, 1, host, &port, why,
+		sizeof(why)) != 1)
+		return fail(err, "from=%.100s: no address", text);
+	most = n->addr.sa.sa_family == AF_INET ? 32 : 128;
+	bits = slash != NULL ? strtoul(slash + 1, &end, 10) : most;
+	if (slash != NULL && (end == slash + 1 || *end != '\0' || bits > most))
+		return fail(err, "from=%.100s: no network", text);
+	n->bits = (unsigned)bits;
+	s->from_n++;
+	return true;
+}
+
 static bool
 parse_option(struct spec *s, const char *opt, char err[LISTENER_ERR_MAX])
 {
@@ -45,8 +79,12 @@ parse_option(struct spec *s, const char *opt, char err[LISTENER_ERR_MAX])
 
 	if (!strcasecmp(opt, "HTTP"))
 		return true;
-	if (!strcasecmp(opt, "PROXY"))
-		return fail(err, "the PROXY protocol is not spoken");
+	if (!strcasecmp(opt, "PROXY")) {
+		s->proxy = true;
+		return true;
+	}
+	if (!strncmp(opt, "from=", 5))
+		return parse_from(s, opt + 5, err);
 	if (strncmp(opt, "user=", 5) && strncmp(opt, "group=", 6) &&
 	    strncmp(opt, "mode=", 5))
 		return fail(err, "unknown option \"%.100s\"", opt);
@@ -95,6 +133,8 @@ parse(struct spec *s, char *arg, const char *number, char err[LISTENER_ERR_MAX])
 		if (!parse_option(s, opt, err))
 			return false;
 	}
+	if (s->from_n > 0 && (!s->proxy || s->where[0] == '/'))
+		return fail(err, "from= is for addresses with PROXY only");
 	return true;
 }
 
@@ -144,6 +184,9 @@ bind_one(struct worker_config *w, const struct spec *s, const struct addr *at,
 	memset(l, 0, sizeof(*l));
 	snprintf(l->name, sizeof(l->name), "%s", s->name);
 	l->addr = *at;
+	l->proxy = s->proxy;
+	l->from_n = s->from_n;
+	memcpy(l->from, s->from, sizeof(l->from));
 	if (tcp) {
 		/*
 		 * Sockets that share a port would share it with another

@@ -32,6 +32,8 @@
 #include "session.h"
 #include "spec.h"
 #include "state.h"
+#include "vclfile.h"
+#include "vclload.h"
 #include "vclprog.h"
 #include "workdir.h"
 
@@ -112,6 +114,13 @@ mgr_vcl_path(void)
 	    COPAL_SYSCONF_DIR ":" COPAL_DATA_DIR "/vcl";
 }
 
+const char *
+mgr_vmod_path(void)
+{
+	return params->vmod_path[0] != '\0' ? params->vmod_path
+					    : COPAL_VMOD_DIR;
+}
+
 /* ------------------------------------------------------------------ loop */
 
 bool
@@ -164,10 +173,13 @@ mgr_leave(void)
 		if (watches[i] != NULL && watches[i]->fd > 2)
 			close(watches[i]->fd);
 	}
+	watch_n = 0;
 	if (ready_fd >= 0)
 		close(ready_fd);
 	if (metrics_fd >= 0)
 		close(metrics_fd);
+	/* a child of a child comes here again */
+	ready_fd = metrics_fd = -1;
 	state_leave();
 	signal(SIGHUP, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
@@ -240,7 +252,8 @@ turn(void)
 		if (watches[i] == NULL)
 			continue;
 		who[n] = watches[i];
-		pfd[n++] = (struct pollfd){.fd = watches[i]->fd,
+		pfd[n++] = (struct pollfd){
+		    .fd = watches[i]->paused ? -1 : watches[i]->fd,
 		    .events = watches[i]->events};
 	}
 	if (poll(pfd, n, left == NSEC_NEVER || left > 3600000 ? 3600000 :
@@ -335,7 +348,7 @@ take_signals(void)
 	signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (signal_fd < 0)
 		mgr_die("signalfd: %s", strerror(errno));
-	signal_watch = (struct watch){signal_fd, POLLIN, on_signal};
+	signal_watch = (struct watch){signal_fd, POLLIN, on_signal, false};
 	mgr_watch(&signal_watch);
 }
 
@@ -451,7 +464,7 @@ load_vcl(const struct options *o)
 			mgr_die("%s", err);
 	}
 	cli_answer_init(&a);
-	vclprog_load("boot", o->vcl_file, str_from_z(text), NULL, &a);
+	vclload_now("boot", o->vcl_file, str_from_z(text), NULL, &a);
 	if (a.status == CLI_OK)
 		vclprog_use("boot", &a);
 	if (a.status != CLI_OK) {
@@ -515,7 +528,8 @@ try_workdir(void *priv)
 static void
 check_reach(void)
 {
-	const struct oneshot job = {"check", try_workdir, NULL, 10, 0};
+	const struct oneshot job = {
+	    .name = "check", .fn = try_workdir, .seconds = 10};
 	struct cli_answer a;
 
 	cli_answer_init(&a);
@@ -542,6 +556,7 @@ set_up(const struct options *o)
 	config.listener = listeners;
 	child_init(&config);
 	command_init(&config);
+	vclfile_init(o->vcl_file);
 	open_sockets(o);
 	load_vcl(o);
 	run_init_file(o);
@@ -555,6 +570,7 @@ finish(const struct options *o)
 	struct cli_answer a;
 
 	cli_answer_init(&a);
+	vclload_cancel();
 	(void)child_stop(&a);
 	cli_answer_free(&a);
 	if (metrics_pid > 0) {

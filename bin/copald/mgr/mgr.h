@@ -10,7 +10,8 @@
  *   listener  the sockets of -a          compile  VCL to a loadable object
  *   spec      -s and sizes               vclprog  the list of VCL programs
  *   jail      users and rights           oneshot  a child with limits
- *   child     the worker process
+ *   child     the worker process         vclload  programs being compiled
+ *   vclfile   who may read which VCL file
  */
 #ifndef COPAL_MGR_H
 #define COPAL_MGR_H
@@ -43,6 +44,7 @@ struct watch {
 	int fd;
 	short events; /* of poll() */
 	void (*fn)(struct watch *, short revents);
+	bool paused; /* nothing of it is looked at, not even its end */
 };
 
 enum { WATCH_MAX = 256 };
@@ -62,5 +64,7 @@ void mgr_leave(void);
 
 /* Where relative VCL files are looked for: the parameter or its default. */
 const char *mgr_vcl_path(void);
+/* The same of modules that are files. */
+const char *mgr_vmod_path(void);
 
 #endif

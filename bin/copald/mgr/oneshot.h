@@ -3,7 +3,8 @@
  *
  * What may take long, use much memory or crash (the VCL compiler, the C
  * compiler, the trial load of a program) runs there, with the rights of
- * jail.h.
+ * jail.h, at a low priority, as the first that the kernel kills when memory
+ * is short, and without a network: it can't make a socket.
  */
 #ifndef COPAL_ONESHOT_H
 #define COPAL_ONESHOT_H
@@ -14,8 +15,14 @@ struct oneshot {
 	const char *name;      /* for messages: "VCC-compiler" */
 	int (*fn)(void *priv); /* in the child; its exit code */
 	void *priv;
-	unsigned seconds; /* until it is killed */
+	unsigned seconds; /* until it is killed, and of CPU */
 	size_t memory;    /* bytes of address space; 0: no limit */
+	/*
+	 * If the child may ask for something: its end of a SOCK_SEQPACKET is
+	 * put into *ask_fd, and serve is called here when a request has come.
+	 */
+	int *ask_fd;
+	void (*serve)(int fd);
 };
 
 /*

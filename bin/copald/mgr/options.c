@@ -24,7 +24,7 @@
 
 enum { OPT_METRICS = 256, OPT_VERSION, OPT_HELP };
 
-static const char flags[] = ":a:b:Cdf:Fhi:I:j:l:M:n:p:P:r:s:S:t:T:V?";
+static const char flags[] = ":a:b:Cdf:Fh::i:I:j:l:M:n:p:P:r:s:S:t:T:VW:?";
 static const struct option long_flags[] = {
     {"metrics", required_argument, NULL, OPT_METRICS},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -36,6 +36,7 @@ static const char usage[] =
     "Usage: copald [options]\n"
     "\n"
     "  -a [name=]address[:port][,HTTP]  listen for HTTP (:80); repeatable\n"
+    "     [,PROXY[,from=net]...]          behind a PROXY header, v1 or v2\n"
     "     [,user=u][,group=g][,mode=m]    of a unix socket\n"
     "  -b host[:port] | path | none     the only backend, without a VCL file\n"
     "  -f file                          VCL program (" COPAL_SYSCONF_DIR
@@ -110,7 +111,10 @@ set_param(const char *name, const char *value, char flag)
 	const char *why = param_compat_reason(name);
 	char err[PARAM_ERR_MAX];
 
-	if (p == NULL && why != NULL)
+	if (param_is_features(name)) {
+		if (!param_set_features(name, value, err))
+			mgr_die("-%c %s=%s: %s", flag, name, value, err);
+	} else if (p == NULL && why != NULL)
 		mgr_say(
 		    LOG_WARNING, "-%c %s has no effect: %s", flag, name, why);
 	else if (p == NULL)
@@ -143,6 +147,10 @@ lock_params(const char *arg)
 
 		if (p != NULL)
 			param_lock(p);
+		else if (param_is_features(name))
+			for (unsigned i = 0; (p = param_of_feature(name, i)) !=
+			     NULL; i++)
+				param_lock(p);
 		else if (param_compat_reason(name) == NULL)
 			mgr_die("-r: unknown parameter \"%s\"", name);
 	}
@@ -282,6 +290,28 @@ check(const struct options *o)
 		mgr_die("-C needs -f or -b");
 }
 
+/* -h of varnishd, which chooses a hash: the word may stand apart. */
+static bool
+is_varnish_hash(int argc, char **argv)
+{
+	static const char *const hashes[] = {"classic", "critbit",
+	    "simple_list"};
+	const char *word = optarg;
+
+	if (word == NULL && optind < argc)
+		word = argv[optind];
+	for (size_t i = 0; word && i < sizeof(hashes) / sizeof(*hashes); i++) {
+		if (strncmp(word, hashes[i], strlen(hashes[i])) != 0)
+			continue;
+		if (optarg == NULL)
+			optind++;
+		mgr_say(LOG_WARNING,
+		    "-h %s has no effect: there is one index", word);
+		return true;
+	}
+	return false;
+}
+
 void
 options_parse(int argc, char **argv, struct options *o)
 {
@@ -296,6 +326,13 @@ options_parse(int argc, char **argv, struct options *o)
 		if (flag == 'V' || flag == OPT_VERSION) {
 			printf("copald (copal-%s)\n", PACKAGE_VERSION);
 			exit(0);
+		}
+		if (flag == 'h' && is_varnish_hash(argc, argv))
+			continue;
+		if (flag == 'W') {
+			mgr_say(LOG_WARNING,
+			    "-W %s has no effect: it is epoll", optarg);
+			continue;
 		}
 		if (flag == 'h' || flag == OPT_HELP ||
 		    (flag == '?' && optopt == '?') ||

@@ -267,6 +267,15 @@ param_cmd_set(bool json, unsigned n, char *const *word, struct cli_answer *out)
 	const struct param_info *p;
 	char err[PARAM_ERR_MAX];
 
+	if (param_is_features(name)) {
+		for (unsigned i = 0; (p = param_of_feature(name, i)) != NULL;
+		     i++)
+			if (changeable(p->name, out) == NULL)
+				return;
+		if (!param_set_features(name, value, err))
+			cli_fail(out, CLI_PARAM, "%s", err);
+		return;
+	}
 	if (param_find(name) == NULL && param_compat_reason(name) != NULL) {
 		/* scripts made for Varnish go on */
 		cli_out(out, "%s has no effect: %s", name,

@@ -3,7 +3,8 @@
  *
  * A session reads commands or writes answers, never both: the next command is
  * taken when the answer before it has left, so one client has one command in
- * memory and one answer.
+ * memory and one answer.  While a command lasts (vcl.load) its session is
+ * paused and the others go on.
  */
 #include <sys/queue.h>
 #include <sys/stat.h>
@@ -44,6 +45,7 @@ struct session {
 	struct cli_answer out; /* bytes to send; its status is of no use */
 	size_t sent;
 	struct command_client client;
+	struct cli_words asked; /* the command that lasts */
 	char challenge[CLI_CHALLENGE_LEN + 1];
 	char peer[ADDR_TEXT_MAX];
 	nsec_t leave_at;
@@ -69,6 +71,10 @@ static void
 close_session(struct session *s)
 {
 	mgr_unwatch(&s->watch);
+	if (s->watch.paused) {
+		vclload_forget(s);
+		cli_words_free(&s->asked);
+	}
 	if (s->master != NULL) {
 		s->master->session = NULL;
 		s->master->call_at = clock_mono() + CALL_AGAIN;
@@ -142,21 +148,42 @@ flush_session(struct session *s)
 	return true;
 }
 
-static void
+/* false: its answer comes later, and w is the session's */
+static bool
 run_one(struct session *s, const struct cli_words *w)
 {
-	bool was_in = s->client.authenticated;
+	bool was_in = s->client.authenticated, answered;
 	struct cli_answer a;
 
 	cli_answer_init(&a);
-	command_run(&s->client, w, &a);
-	log_traffic(s, w, &a);
-	put_answer(s, &a);
+	answered = command_run(&s->client, w, &a);
+	if (answered) {
+		log_traffic(s, w, &a);
+		put_answer(s, &a);
+	} else {
+		s->asked = *w;
+		s->watch.paused = true;
+	}
 	cli_answer_free(&a);
 	if (!was_in && s->client.authenticated) {
 		s->in.max = CLI_COMMAND_MAX;
 		s->leave_at = NSEC_NEVER;
 	}
+	return answered;
+}
+
+static void run_session(struct session *);
+
+static void
+on_answered(void *priv, const struct cli_answer *a)
+{
+	struct session *s = priv;
+
+	log_traffic(s, &s->asked, a);
+	put_answer(s, a);
+	cli_words_free(&s->asked);
+	s->watch.paused = false;
+	run_session(s);
 }
 
 /* Commands that have come, as long as their answers leave. */
@@ -165,7 +192,9 @@ run_session(struct session *s)
 {
 	struct cli_words w;
 
-	while (flush_session(s)) {
+	for (;;) {
+		if (!flush_session(s))
+			goto over;
 		if (s->out.len > 0)
 			break;
 		if (s->client.quit)
@@ -176,8 +205,8 @@ run_session(struct session *s)
 			break;
 		}
 		/* an empty line gets no answer: some clients send too many */
-		if (w.n > 0 || w.error != NULL)
-			run_one(s, &w);
+		if ((w.n > 0 || w.error != NULL) && !run_one(s, &w))
+			return;
 		cli_words_free(&w);
 	}
 	if (s->out.len > 0 && s->sent < s->out.len && !s->console) {
@@ -222,7 +251,7 @@ new_session(int fd, const char *peer, bool needs_secret)
 		free(s);
 		return NULL;
 	}
-	s->watch = (struct watch){fd, POLLIN, on_session};
+	s->watch = (struct watch){fd, POLLIN, on_session, false};
 	s->out_fd = fd;
 	if (!mgr_watch(&s->watch)) {
 		free(s);
@@ -232,6 +261,8 @@ new_session(int fd, const char *peer, bool needs_secret)
 	s->client.authenticated = !needs_secret;
 	s->client.challenge = s->challenge;
 	s->client.secret_path = secret_path;
+	s->client.answered = on_answered;
+	s->client.priv = s;
 	s->leave_at = needs_secret ? clock_mono() + AUTH_FOR : NSEC_NEVER;
 	cli_input_init(
 	    &s->in, needs_secret ? CLI_COMMAND_MAX_UNAUTH : CLI_COMMAND_MAX);
@@ -329,7 +360,7 @@ listen_at(const struct addr *a, bool needs_secret, char err[SESSION_ERR_MAX])
 		endpoint_n--;
 		return false;
 	}
-	e->watch = (struct watch){fd, POLLIN, on_listen};
+	e->watch = (struct watch){fd, POLLIN, on_listen, false};
 	e->needs_secret = needs_secret;
 	return mgr_watch(&e->watch);
 }

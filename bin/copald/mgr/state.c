@@ -69,7 +69,7 @@ state_remove_dir(const char *dir)
 	(void)rmdir(dir);
 }
 
-/* The folders of programs in vcl/. */
+/* The folders of programs in vcl/, and the modules. */
 static void
 remove_programs(void)
 {
@@ -86,19 +86,20 @@ remove_programs(void)
 		state_remove_dir(path);
 	}
 	closedir(d);
+	state_remove_dir("vmod");
 }
 
 bool
 state_open(const char *workdir, char err[STATE_ERR_MAX])
 {
-	static const char *const dirs[] = {"log", "vcl"};
+	static const char *const dirs[] = {"log", "vcl", "vmod"};
 
 	if (jail_mkdirs(workdir, 0755) < 0 || chdir(workdir) < 0)
 		return fail(err, "%s: %s", workdir, strerror(errno));
 	if (!take_lock(workdir, err))
 		return false;
 	remove_programs();
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		if (jail_make_dir(dirs[i], 0755) < 0)
 			return fail(err, "%s/%s: %s", workdir, dirs[i],
 			    strerror(errno));

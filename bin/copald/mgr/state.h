@@ -8,6 +8,8 @@
  *          log/            the worker's: log rings, counters
  *          store/          the worker's: the default store
  *          vcl/            the children's: a folder for each VCL program
+ *          vmod/           the children's: modules in files, as they were
+ *                          when a program that is loaded was compiled
  */
 #ifndef COPAL_STATE_H
 #define COPAL_STATE_H

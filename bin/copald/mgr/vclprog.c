@@ -3,41 +3,36 @@
  *
  * What the CLI calls state is what was asked for (auto, warm, cold); the
  * temperature is what the program is.  They differ for auto: it is warm
- * from its load until vcl_cooldown after another one took its place.
+ * from its load until vcl_cooldown after nothing used it any more, neither
+ * vcl.use nor a label.
  */
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "child.h"
-#include "compile.h"
 #include "mgr.h"
 #include "params.h"
 #include "state.h"
-#include "vclprog.h"
+#include "vclprog_impl.h"
 
-struct vclprog {
-	TAILQ_ENTRY(vclprog) list;
-	char name[VCLPROG_NAME_MAX + 1];
-	char dir[COMPILE_PATH_MAX];
-	const char *state; /* "auto", "warm", "cold" */
-	bool warm;
-	nsec_t cool_at; /* auto and not active: when it becomes cold */
-};
-
-static TAILQ_HEAD(, vclprog) programs = TAILQ_HEAD_INITIALIZER(programs);
+struct vclprogs vclprogs = TAILQ_HEAD_INITIALIZER(vclprogs);
 static struct vclprog *active;
 static unsigned program_n;
 
-static struct vclprog *
-find(const char *name)
+struct vclprog *
+vclprog_active(void)
+{
+	return active;
+}
+
+struct vclprog *
+vclprog_find(const char *name)
 {
 	struct vclprog *p;
 
-	TAILQ_FOREACH(p, &programs, list)
+	TAILQ_FOREACH(p, &vclprogs, list)
 	{
 		if (!strcmp(p->name, name))
 			return p;
@@ -45,14 +40,39 @@ find(const char *name)
 	return NULL;
 }
 
-static struct vclprog *
-find_or_fail(const char *name, struct cli_answer *out)
+struct vclprog *
+vclprog_find_or_fail(const char *name, struct cli_answer *out)
 {
-	struct vclprog *p = find(name);
+	struct vclprog *p = vclprog_find(name);
 
 	if (p == NULL)
 		cli_fail(out, CLI_PARAM, "No VCL named %s known\n", name);
 	return p;
+}
+
+bool
+vclprog_is_label(const struct vclprog *p)
+{
+	return p->dir[0] == '\0';
+}
+
+struct vclprog *
+vclprog_target(struct vclprog *p)
+{
+	return vclprog_is_label(p) ? TAILQ_FIRST(&p->deps)->to : p;
+}
+
+const char *
+vclprog_label_name(unsigned i)
+{
+	struct vclprog *p;
+
+	TAILQ_FOREACH(p, &vclprogs, list)
+	{
+		if (vclprog_is_label(p) && i-- == 0)
+			return p->name;
+	}
+	return NULL;
 }
 
 /* The static string; NULL with a message. */
@@ -70,7 +90,13 @@ parse_state(const char *text, struct cli_answer *out)
 }
 
 static bool
-check_name(const char *name, struct cli_answer *out)
+is_state(const struct vclprog *p, const char *state)
+{
+	return !strcmp(p->state, state);
+}
+
+bool
+vclprog_check_name(const char *name, struct cli_answer *out)
 {
 	static const char letters[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -95,184 +121,155 @@ check_name(const char *name, struct cli_answer *out)
 	return true;
 }
 
-static void
-forget(struct vclprog *p)
+/* ---------------------------------------------------------- dependencies */
+
+/* false: no memory */
+bool
+vclprog_depend(struct vclprog *from, struct vclprog *to)
 {
-	TAILQ_REMOVE(&programs, p, list);
-	program_n--;
-	state_remove_dir(p->dir);
-	free(p);
+	struct vcldep *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return false;
+	d->from = from;
+	d->to = to;
+	TAILQ_INSERT_TAIL(&from->deps, d, in_from);
+	TAILQ_INSERT_TAIL(&to->refs, d, in_to);
+	return true;
 }
 
-/* How the worker is told: cold is cold, all else follows its use. */
-static const char *
-worker_state(const struct vclprog *p)
+void
+vclprog_undepend(struct vcldep *d)
 {
-	return !p->warm ? "cold" : p->state;
+	TAILQ_REMOVE(&d->from->deps, d, in_from);
+	TAILQ_REMOVE(&d->to->refs, d, in_to);
+	free(d);
 }
 
 static bool
-push_one(const struct vclprog *p, struct cli_answer *out)
+reaches(struct vclprog *p, const struct vclprog *to)
 {
-	char so[COMPILE_PATH_MAX + 16];
+	const struct vcldep *d;
 
-	snprintf(so, sizeof(so), "%s/vcl.so", p->dir);
-	return child_ask_words(out, "vcl.load", p->name, so, worker_state(p),
-		   NULL) == CLI_OK;
+	if (p == to)
+		return true;
+	p->seen = true;
+	TAILQ_FOREACH(d, &p->deps, in_from)
+	{
+		if (!d->to->seen && reaches(d->to, to))
+			return true;
+	}
+	return false;
 }
 
-void
-vclprog_load(const char *name, const char *path, struct str text,
-    const char *state_arg, struct cli_answer *out)
+bool
+vclprog_reaches(struct vclprog *p, const struct vclprog *to)
 {
-	const char *state = parse_state(state_arg, out);
-	struct cli_answer refused;
-	struct vclprog *p;
+	struct vclprog *q;
 
-	if (state == NULL || !check_name(name, out))
-		return;
-	if (find(name) != NULL) {
-		cli_fail(out, CLI_PARAM, "Already a VCL named %s", name);
-		return;
+	/* many ways may lead to one of them, which is looked at once */
+	TAILQ_FOREACH(q, &vclprogs, list)
+		q->seen = false;
+	return reaches(p, to);
+}
+
+/* The labels that p's compiler found in it; false with a message. */
+static bool
+find_deps(struct vclprog *p, struct cli_answer *out)
+{
+	char path[COMPILE_PATH_MAX + 16], name[VCLPROG_NAME_MAX + 2];
+	FILE *f;
+	bool ok = true;
+
+	snprintf(path, sizeof(path), "%s/labels", p->dir);
+	f = fopen(path, "re");
+	if (f == NULL) {
+		cli_fail(out, CLI_CANT, "%s: %s\n", path, strerror(errno));
+		return false;
 	}
-	if (program_n >= params->max_vcl) {
-		cli_fail(out, CLI_CANT,
-		    "Too many (%u) VCLs already loaded "
-		    "(see max_vcl)\n",
-		    program_n);
-		return;
+	while (ok && fgets(name, sizeof(name), f) != NULL) {
+		struct vclprog *label;
+
+		name[strcspn(name, "\n")] = '\0';
+		label = vclprog_find(name);
+		if (label == NULL || !vclprog_is_label(label)) {
+			/* it was there when the compiler looked */
+			cli_fail(out, CLI_CANT, "There is no label %s now\n",
+			    name);
+			ok = false;
+		} else if (!vclprog_depend(p, label)) {
+			cli_fail(out, CLI_CANT, "Out of memory\n");
+			ok = false;
+		}
 	}
-	p = calloc(1, sizeof(*p));
+	fclose(f);
+	return ok;
+}
+
+struct vclprog *
+vclprog_new(const char *name, const char *state, struct cli_answer *out)
+{
+	struct vclprog *p = calloc(1, sizeof(*p));
+
 	if (p == NULL) {
 		cli_fail(out, CLI_CANT, "Out of memory\n");
-		return;
+		return NULL;
 	}
-	strcpy(p->name, name);
+	snprintf(p->name, sizeof(p->name), "%s", name);
 	p->state = state;
 	p->warm = strcmp(state, "cold") != 0;
 	p->cool_at = NSEC_NEVER;
-	if (!compile_vcl(name, path, text, p->dir, out)) {
-		out->status = CLI_PARAM;
-		free(p);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&programs, p, list);
-	program_n++;
-	cli_answer_init(&refused);
-	if (child_is_running() && !push_one(p, &refused)) {
-		cli_fail(out, refused.status, "%s", refused.p ? refused.p : "");
-		forget(p);
-	} else {
-		cli_out_str(out, STR("VCL compiled.\n"));
-	}
-	cli_answer_free(&refused);
+	TAILQ_INIT(&p->deps);
+	TAILQ_INIT(&p->refs);
+	return p;
 }
 
+/* Nothing depends on p. */
 void
-vclprog_use(const char *name, struct cli_answer *out)
+vclprog_forget(struct vclprog *p)
 {
-	struct vclprog *p = find_or_fail(name, out), *old = active;
-	bool was_warm;
+	TAILQ_REMOVE(&vclprogs, p, list);
+	while (!TAILQ_EMPTY(&p->deps))
+		vclprog_undepend(TAILQ_FIRST(&p->deps));
+	if (!vclprog_is_label(p)) {
+		program_n--;
+		state_remove_dir(p->dir);
+	}
+	free(p);
+}
 
-	if (p == NULL || p == active)
-		return;
-	was_warm = p->warm;
+/* ------------------------------------------------------------ temperature */
+
+static bool
+in_use(struct vclprog *p)
+{
+	return p == active || !TAILQ_EMPTY(&p->refs);
+}
+
+/* A program's use may have changed: when does it become cold? */
+void
+vclprog_settle(struct vclprog *p)
+{
+	if (!p->warm || !is_state(p, "auto") || in_use(p))
+		p->cool_at = NSEC_NEVER;
+	else if (p->cool_at == NSEC_NEVER)
+		p->cool_at = clock_mono() + NSEC_S(params->vcl_cooldown);
+}
+
+/* Before its use; false with a message. */
+bool
+vclprog_warm_up(struct vclprog *p, struct cli_answer *out)
+{
+	if (is_state(p, "cold")) {
+		cli_fail(out, CLI_CANT,
+		    "VCL '%s' is cold - set to auto or warm first", p->name);
+		return false;
+	}
+	if (!p->warm && child_is_running() &&
+	    child_ask_words(out, "vcl.state", p->name, "warm", NULL) != CLI_OK)
+		return false;
 	p->warm = true;
-	if (child_is_running()) {
-		/* its probes should run before its first request */
-		if (!was_warm && child_ask_words(out, "vcl.state", p->name,
-				     "warm", NULL) != CLI_OK) {
-			p->warm = false;
-			return;
-		}
-		if (child_ask_words(out, "vcl.use", p->name, NULL) != CLI_OK)
-			return;
-		if (out->len == 0)
-			cli_out(out, "VCL '%s' now active", p->name);
-	}
-	if (!strcmp(p->state, "cold"))
-		p->state = "auto";
-	p->cool_at = NSEC_NEVER;
-	active = p;
-	if (old != NULL && !strcmp(old->state, "auto"))
-		old->cool_at = clock_mono() + NSEC_S(params->vcl_cooldown);
-}
-
-static void
-discard_one(struct vclprog *p, struct cli_answer *out)
-{
-	if (child_is_running() &&
-	    child_ask_words(out, "vcl.discard", p->name, NULL) != CLI_OK)
-		return;
-	forget(p);
-}
-
-void
-vclprog_discard(unsigned n, char *const *pattern, struct cli_answer *out)
-{
-	struct vclprog *p, *next;
-
-	/* all or nothing: the checks come first */
-	for (unsigned i = 0; i < n; i++) {
-		bool found = false;
-
-		TAILQ_FOREACH(p, &programs, list)
-		{
-			if (fnmatch(pattern[i], p->name, 0))
-				continue;
-			found = true;
-			if (p == active) {
-				cli_fail(out, CLI_CANT,
-				    "Cannot discard "
-				    "active VCL program %s\n",
-				    p->name);
-				return;
-			}
-		}
-		if (!found) {
-			cli_fail(out, CLI_PARAM, "No VCL name matches %s\n",
-			    pattern[i]);
-			return;
-		}
-	}
-	for (p = TAILQ_FIRST(&programs); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, list);
-		for (unsigned i = 0; i < n; i++) {
-			if (fnmatch(pattern[i], p->name, 0))
-				continue;
-			discard_one(p, out);
-			break;
-		}
-		if (out->status != CLI_OK)
-			return;
-	}
-}
-
-void
-vclprog_set_state(const char *name, const char *text, struct cli_answer *out)
-{
-	const char *state = parse_state(text, out);
-	struct vclprog *p = state == NULL ? NULL : find_or_fail(name, out);
-	bool warm;
-
-	if (p == NULL)
-		return;
-	warm = strcmp(state, "cold") != 0;
-	if (p == active && !warm) {
-		cli_fail(out, CLI_CANT, "Cannot set the active VCL cold.");
-		return;
-	}
-	/* auto does not warm up what is cold: its use does */
-	if (!strcmp(state, "auto") && !p->warm)
-		warm = false;
-	if (child_is_running() && child_ask_words(out, "vcl.state", p->name,
-				      warm ? state : "cold", NULL) != CLI_OK)
-		return;
-	p->state = state;
-	p->warm = warm;
-	p->cool_at = !strcmp(state, "auto") && warm && p != active
-			 ? clock_mono() + NSEC_S(params->vcl_cooldown)
-			 : NSEC_NEVER;
+	return true;
 }
 
 nsec_t
@@ -282,7 +279,7 @@ vclprog_tick(nsec_t now)
 	struct cli_answer a;
 	struct vclprog *p;
 
-	TAILQ_FOREACH(p, &programs, list)
+	TAILQ_FOREACH(p, &vclprogs, list)
 	{
 		if (p->cool_at <= now) {
 			p->warm = false;
@@ -299,184 +296,196 @@ vclprog_tick(nsec_t now)
 	return next;
 }
 
+/* ----------------------------------------------------------- the commands */
+
+/* Gives it to the worker. */
+static bool
+push_one(struct vclprog *p, struct cli_answer *out)
+{
+	char so[COMPILE_PATH_MAX + 16];
+
+	if (vclprog_is_label(p))
+		return child_ask_words(out, "vcl.label", p->name,
+			   vclprog_target(p)->name, NULL) == CLI_OK;
+	snprintf(so, sizeof(so), "%s/vcl.so", p->dir);
+	return child_ask_words(out, "vcl.load", p->name, so,
+		   p->warm ? "warm" : "cold", NULL) == CLI_OK;
+}
+
+bool
+vclprog_may_add(const char *name, const char *state, unsigned more,
+    struct cli_answer *out)
+{
+	if (parse_state(state, out) == NULL || !vclprog_check_name(name, out))
+		return false;
+	if (vclprog_find(name) != NULL) {
+		cli_fail(out, CLI_PARAM, "Already a VCL named %s", name);
+		return false;
+	}
+	if (program_n + more >= params->max_vcl) {
+		cli_fail(out, CLI_CANT,
+		    "Too many (%u) VCLs already loaded "
+		    "(see max_vcl)\n",
+		    program_n + more);
+		return false;
+	}
+	return true;
+}
+
+void
+vclprog_add(const char *name, const char *dir, const char *state_arg,
+    struct cli_answer *out)
+{
+	const char *state = parse_state(state_arg, out);
+	struct cli_answer refused;
+	struct vclprog *p = NULL;
+
+	if (vclprog_find(name) != NULL)
+		cli_fail(out, CLI_PARAM, "There is a label %s now\n", name);
+	else
+		p = vclprog_new(name, state, out);
+	if (p == NULL) {
+		state_remove_dir(dir);
+		return;
+	}
+	snprintf(p->dir, sizeof(p->dir), "%s", dir);
+	TAILQ_INSERT_TAIL(&vclprogs, p, list);
+	program_n++;
+	if (!find_deps(p, out)) {
+		vclprog_forget(p);
+		return;
+	}
+	cli_answer_init(&refused);
+	if (child_is_running() && !push_one(p, &refused)) {
+		cli_fail(out, refused.status, "%s", refused.p ? refused.p : "");
+		vclprog_forget(p);
+	} else {
+		vclprog_settle(p);
+		cli_out_str(out, STR("VCL compiled.\n"));
+	}
+	cli_answer_free(&refused);
+}
+
+void
+vclprog_use(const char *name, struct cli_answer *out)
+{
+	struct vclprog *p = vclprog_find_or_fail(name, out), *old = active;
+	struct vclprog *target;
+
+	if (p == NULL || p == active)
+		return;
+	target = vclprog_target(p);
+	if (!vclprog_warm_up(target, out))
+		return;
+	if (child_is_running()) {
+		if (child_ask_words(out, "vcl.use", target->name, NULL) !=
+		    CLI_OK) {
+			vclprog_settle(target);
+			return;
+		}
+		if (out->len == 0)
+			cli_out(out, "VCL '%s' now active", p->name);
+	}
+	active = p;
+	vclprog_settle(target);
+	if (old != NULL)
+		vclprog_settle(vclprog_target(old));
+}
+
+void
+vclprog_set_state(const char *name, const char *text, struct cli_answer *out)
+{
+	struct vclprog *p = vclprog_find_or_fail(name, out);
+	const char *state = p == NULL ? NULL : parse_state(text, out);
+	bool warm;
+
+	if (state == NULL)
+		return;
+	if (vclprog_is_label(p)) {
+		cli_fail(out, CLI_PARAM, "Labels are always warm");
+		return;
+	}
+	warm = strcmp(state, "cold") != 0;
+	if (in_use(p) && !warm) {
+		cli_fail(out, CLI_CANT, p == active
+		    ? "Cannot set the active VCL cold."
+		    : "A labeled VCL cannot be set cold");
+		return;
+	}
+	/* auto does not warm up what is cold: its use does */
+	if (!strcmp(state, "auto") && !p->warm)
+		warm = false;
+	if (warm != p->warm && child_is_running() &&
+	    child_ask_words(out, "vcl.state", p->name, warm ? "warm" : "cold",
+		NULL) != CLI_OK)
+		return;
+	p->state = state;
+	p->warm = warm;
+	vclprog_settle(p);
+}
+
+/* ---------------------------------------------------------- a new worker */
+
 bool
 vclprog_has_active(void)
 {
 	return active != NULL;
 }
 
+/* With what it depends on before it; the one that was refused, or NULL. */
+static struct vclprog *
+push(struct vclprog *p, struct cli_answer *out)
+{
+	struct vclprog *refused;
+	struct vcldep *d;
+
+	if (p->pushed)
+		return NULL;
+	TAILQ_FOREACH(d, &p->deps, in_from)
+	{
+		refused = push(d->to, out);
+		if (refused != NULL)
+			return refused;
+	}
+	p->pushed = push_one(p, out);
+	return p->pushed ? NULL : p;
+}
+
+static void
+leave_out(struct vclprog *p, const char *why)
+{
+	while (!TAILQ_EMPTY(&p->refs))
+		leave_out(TAILQ_FIRST(&p->refs)->from, why);
+	mgr_say(LOG_ERR, "VCL %s is left out: the worker could not load it",
+	    p->name);
+	mgr_say_lines(LOG_ERR, "", why);
+	vclprog_forget(p);
+}
+
 bool
 vclprog_push(struct cli_answer *out)
 {
-	struct vclprog *p, *next;
+	struct vclprog *p, *refused;
 	struct cli_answer a;
 
-	for (p = TAILQ_FIRST(&programs); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, list);
+	TAILQ_FOREACH(p, &vclprogs, list)
+		p->pushed = false;
+	for (p = TAILQ_FIRST(&vclprogs); p != NULL;) {
 		cli_answer_init(&a);
-		if (!push_one(p, &a)) {
-			if (p == active || a.status == CLI_COMMS) {
-				cli_out_str(out, str_of(a.p, a.len));
-				cli_answer_free(&a);
-				return false;
-			}
-			mgr_say(LOG_ERR,
-			    "VCL %s is left out: the worker "
-			    "could not load it",
-			    p->name);
-			mgr_say_lines(LOG_ERR, "", a.p ? a.p : "");
-			forget(p);
+		refused = push(p, &a);
+		if (refused == NULL) {
+			p = TAILQ_NEXT(p, list);
+		} else if (a.status == CLI_COMMS || (active != NULL &&
+		    vclprog_reaches(active, refused))) {
+			cli_out_str(out, str_of(a.p, a.len));
+			cli_answer_free(&a);
+			return false;
+		} else {
+			leave_out(refused, a.p ? a.p : "");
+			p = TAILQ_FIRST(&vclprogs);
 		}
 		cli_answer_free(&a);
 	}
-	return active == NULL ||
-	       child_ask_words(out, "vcl.use", active->name, NULL) == CLI_OK;
-}
-
-/* ------------------------------------------------------------- listing */
-
-struct row {
-	const char *status, *state, *temperature, *name;
-	long busy; /* -1: unknown */
-};
-
-static void
-list_row(const struct row *r, bool json, struct cli_answer *out)
-{
-	char busy[24] = "-";
-
-	if (json) {
-		cli_out(out,
-		    ",\n  {\n    \"status\": \"%s\",\n"
-		    "    \"state\": \"%s\",\n    \"temperature\": \"%s\",\n",
-		    r->status, r->state, r->temperature);
-		if (r->busy >= 0)
-			cli_out(out, "    \"busy\": %ld,\n", r->busy);
-		cli_out_str(out, STR("    \"name\": "));
-		cli_json_str(out, str_from_z(r->name));
-		cli_out_str(out, STR("\n}"));
-		return;
-	}
-	if (r->busy >= 0)
-		snprintf(busy, sizeof(busy), "%ld", r->busy);
-	cli_out(out, "%-10s %5s %7s %9s    %s\n", r->status, r->state,
-	    r->temperature, busy, r->name);
-}
-
-struct ref { /* a line of the worker's vcl.refs */
-	char name[VCLPROG_NAME_MAX + 1];
-	long busy;
-	bool discarded;
-};
-
-/* Takes a line off *text; false at the end. */
-static bool
-next_ref(const char **text, struct ref *r)
-{
-	char state[32];
-
-	while (*text != NULL && **text != '\0') {
-		const char *line = *text;
-
-		*text = strchr(line, '\n');
-		if (*text != NULL)
-			(*text)++;
-		if (sscanf(line, "%127s %ld %31s", r->name, &r->busy, state) ==
-		    3) {
-			r->discarded = !strcmp(state, "discarded");
-			return true;
-		}
-	}
-	return false;
-}
-
-/* How many requests use the program; -1: unknown. */
-static long
-busy_of(const char *refs, const char *name)
-{
-	struct ref r;
-
-	while (next_ref(&refs, &r)) {
-		if (!r.discarded && !strcmp(r.name, name))
-			return r.busy;
-	}
-	return -1;
-}
-
-/* Programs that are gone but for requests that still use them. */
-static void
-list_discarded(const char *refs, bool json, struct cli_answer *out)
-{
-	struct ref r;
-
-	while (next_ref(&refs, &r)) {
-		if (r.discarded)
-			list_row(&(struct row){"discarded", "auto", "warm",
-				     r.name, r.busy},
-			    json, out);
-	}
-}
-
-void
-vclprog_list(bool json, unsigned n, char *const *word, struct cli_answer *out)
-{
-	struct cli_answer refs;
-	struct vclprog *p;
-
-	cli_answer_init(&refs);
-	if (child_is_running() &&
-	    child_ask_words(&refs, "vcl.refs", NULL) != CLI_OK)
-		cli_answer_free(&refs);
-	if (json)
-		cli_json_begin(out, n, word);
-	TAILQ_FOREACH(p, &programs, list)
-	{
-		struct row r = {p == active ? "active" : "available", p->state,
-		    p->warm ? "warm" : "cold", p->name,
-		    busy_of(refs.p, p->name)};
-
-		list_row(&r, json, out);
-	}
-	list_discarded(refs.p, json, out);
-	if (json)
-		cli_json_end(out);
-	cli_answer_free(&refs);
-}
-
-void
-vclprog_show(const char *name, bool all, struct cli_answer *out)
-{
-	struct vclprog *p = name == NULL ? active : find(name);
-	char path[COMPILE_PATH_MAX + 16], buf[1024];
-	size_t len, n;
-	FILE *f;
-
-	if (p == NULL && name == NULL) {
-		cli_fail(out, CLI_PARAM, "No active VCL\n");
-		return;
-	}
-	if (p == NULL) {
-		cli_fail(out, CLI_PARAM, "No VCL named '%s'", name);
-		return;
-	}
-	snprintf(path, sizeof(path), "%s/source", p->dir);
-	f = fopen(path, "re");
-	if (f == NULL || fgets(buf, sizeof(buf), f) == NULL ||
-	    sscanf(buf, "// VCL.SHOW 0 %zu ", &len) != 1) {
-		cli_fail(out, CLI_CANT, "%s: %s\n", path, strerror(errno));
-		if (f != NULL)
-			fclose(f);
-		return;
-	}
-	if (all) {
-		cli_out_str(out, str_from_z(buf));
-		len = CLI_ANSWER_MAX;
-	}
-	/* without -v: the first source alone */
-	while (len > 0 && (n = fread(buf, 1,
-			       len < sizeof(buf) ? len : sizeof(buf), f)) > 0) {
-		cli_out_str(out, str_of(buf, n));
-		len -= n;
-	}
-	fclose(f);
+	return active == NULL || child_ask_words(out, "vcl.use",
+	    vclprog_target(active)->name, NULL) == CLI_OK;
 }

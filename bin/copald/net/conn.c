@@ -13,7 +13,9 @@
 
 #include "conn_impl.h"
 #include "counters.h"
+#include "memory.h"
 #include "params.h"
+#include "proxy_header.h"
 #include "worker.h"
 
 static void conn_event(struct source *);
@@ -62,17 +64,36 @@ addr_is_wildcard(const struct addr *a)
 }
 
 static struct conn *
-conn_alloc(struct core *c)
+conn_alloc(struct core *c, bool proxy)
 {
 	struct conn *conn = c->free_conns;
+	struct conn_proxy *p = proxy ? calloc(1, sizeof *p) : NULL;
 
+	if (proxy && p == NULL)
+		return NULL;
 	if (conn != NULL)
 		c->free_conns = conn->next;
-	else
-		conn = malloc(sizeof *conn);
-	if (conn != NULL)
-		memset(conn, 0, sizeof *conn);
+	else if (memory_has_room(MEMORY_REQUEST, sizeof *conn) &&
+	    (conn = malloc(sizeof *conn)) != NULL)
+		memory_charge(sizeof *conn);
+	if (conn == NULL) {
+		free(p);
+		return NULL;
+	}
+	memset(conn, 0, sizeof *conn);
+	conn->proxy = p;
 	return conn;
+}
+
+/* Does the peer's connection begin with a PROXY header? */
+static bool
+speaks_proxy(const struct listener *l, const struct addr *peer)
+{
+	bool listed = l->from_n == 0;
+
+	for (unsigned i = 0; i < l->from_n && !listed; i++)
+		listed = addr_in_net(peer, &l->from[i].addr, l->from[i].bits);
+	return l->proxy && listed;
 }
 
 void
@@ -84,7 +105,7 @@ conn_open(struct core *c, const struct listener *l, int fd,
 
 	/* a share of the limit for each core: no counter that all write */
 	if (c->conn_n < params->max_connections / core_count() + 1)
-		conn = conn_alloc(c);
+		conn = conn_alloc(c, speaks_proxy(l, peer));
 	if (conn == NULL) {
 		COUNT_INC(sess_fail);
 		close(fd);
@@ -119,6 +140,27 @@ conn_open(struct core *c, const struct listener *l, int fd,
 }
 
 static void
+log_proxy(struct log_txn *log, const struct conn_proxy *p)
+{
+	char client[ADDR_HOST_MAX], server[ADDR_HOST_MAX];
+	struct addr from, to;
+
+	if (p->why != NULL)
+		log_printf(log, LOG_PROXY_GARBAGE, "%s", p->why);
+	else if (p->version != 0 && !p->known)
+		log_printf(log, LOG_PROXY, "%u local local local local",
+		    p->version);
+	if (!p->known)
+		return;
+	addr_unpack(&from, &p->client);
+	addr_unpack(&to, &p->server);
+	addr_host(&from, client);
+	addr_host(&to, server);
+	log_printf(log, LOG_PROXY, "%u %s %u %s %u", p->version, client,
+	    addr_port(&from), server, addr_port(&to));
+}
+
+static void
 conn_log(const struct conn *conn, double now)
 {
 	char buf[1024], host[ADDR_HOST_MAX], lhost[ADDR_HOST_MAX];
@@ -134,6 +176,8 @@ conn_log(const struct conn *conn, double now)
 	log_printf(&log, LOG_SESS_OPEN, "%s %u %s %s %u %.6f %d", host,
 	    addr_port(&peer), conn->listener->name, lhost, addr_port(&local),
 	    conn->t_open, conn->src.fd);
+	if (conn->proxy != NULL)
+		log_proxy(&log, conn->proxy);
 	log_printf(&log, LOG_SESS_CLOSE, "%s %.3f", conn->why,
 	    now - conn->t_open);
 	log_txn_end(&log);
@@ -162,6 +206,9 @@ conn_close(struct conn *conn, const char *why)
 	}
 	if (conn->block != NULL)
 		block_put(conn);
+	if (conn->proxy != NULL)
+		free(conn->proxy->tlv);
+	free(conn->proxy);
 	if (conn->next != NULL)
 		conn->next->prev = conn->prev;
 	if (conn->prev != NULL)
@@ -278,17 +325,18 @@ conn_refuse(struct conn *conn, unsigned status, const char *why)
 	char text[512], host[ADDR_HOST_MAX], logbuf[1024];
 	double now = loop_wall(conn->core->loop);
 	struct log_txn log;
-	struct addr peer;
+	struct addr client;
 	int n;
 
-	addr_unpack(&peer, &conn->peer);
-	addr_host(&peer, host);
+	addr_unpack(&client, conn->proxy != NULL && conn->proxy->known ?
+	    &conn->proxy->client : &conn->peer);
+	addr_host(&client, host);
 	COUNT_INC(client_req_400);
 	COUNT_INC(sess_closed_err);
 	log_txn_begin(&log, conn->core->ring, LOG_KIND_REQUEST,
 	    core_xid(conn->core), conn->xid, logbuf, sizeof logbuf);
 	log_timestamp(&log, "Start", now, now, now);
-	log_printf(&log, LOG_REQ_START, "%s %u %s", host, addr_port(&peer),
+	log_printf(&log, LOG_REQ_START, "%s %u %s", host, addr_port(&client),
 	    conn->listener->name);
 	log_printf(&log, LOG_BOGO_HEADER, "%s", why);
 	log_status(&log, LOG_RESP_STATUS, status);
@@ -334,12 +382,77 @@ enum conn_next {
 	CONN_GONE,  /* closed: conn must not be touched */
 };
 
+/* Is a PROXY header still to come? */
+static bool
+wants_proxy(const struct conn *conn)
+{
+	return conn->proxy != NULL && conn->proxy->version == 0;
+}
+
+/*
+ * Takes the PROXY header out of the buffer.  What does not begin with one is
+ * not answered: it is not a client that one might talk to.
+ */
+static enum conn_next
+conn_take_proxy(struct conn *conn)
+{
+	struct stream_block *b = conn->block;
+	struct conn_proxy *p = conn->proxy;
+	struct proxy_header h;
+	const char *why;
+	size_t used;
+
+	switch (proxy_header_read(str_of(b->buf, conn->have),
+	    params->http_req_size, &h, &used, &why)) {
+	case PROXY_MORE:
+		return CONN_WAITS;
+	case PROXY_BAD:
+		p->why = why;
+		COUNT_INC(sess_closed_err);
+		conn_close(conn, "RX_JUNK");
+		return CONN_GONE;
+	case PROXY_OK:
+		break;
+	}
+	if (h.tlv.len != 0) {
+		p->tlv = malloc(h.tlv.len);
+		if (p->tlv == NULL) {
+			conn_close(conn, "OVERLOAD");
+			return CONN_GONE;
+		}
+		memcpy(p->tlv, h.tlv.p, h.tlv.len);
+		p->tlv_len = h.tlv.len;
+	}
+	p->version = h.version;
+	p->known = h.known;
+	if (h.known) {
+		addr_pack(&p->client, &h.src);
+		addr_pack(&p->server, &h.dst);
+	}
+	conn->have -= (uint32_t)used;
+	memmove(b->buf, b->buf + used, conn->have);
+	if (conn->have != 0)
+		return CONN_READY;
+	conn->deadline = loop_now(conn->core->loop) +
+	    NSEC_S(params->timeout_idle);
+	block_put(conn);
+	return CONN_WAITS;
+}
+
 /* A look at what is in the buffer. */
 static enum conn_next
 conn_look(struct conn *conn)
 {
 	const char *why = "";
-	enum h1_result r = conn_parse(conn, &why);
+	enum conn_next next;
+	enum h1_result r;
+
+	if (wants_proxy(conn)) {
+		next = conn_take_proxy(conn);
+		if (next != CONN_READY)
+			return next;
+	}
+	r = conn_parse(conn, &why);
 
 	switch (r) {
 	case H1_OK:
@@ -386,6 +499,10 @@ conn_receive(struct conn *conn)
 	}
 	if (room > b->buf_size)
 		room = b->buf_size;
+	if (conn->have >= room && wants_proxy(conn)) {
+		conn_close(conn, "RX_OVERFLOW");
+		return CONN_GONE;
+	}
 	if (conn->have >= room) {
 		conn_refuse(conn, 431, "request head too long");
 		return CONN_GONE;
@@ -438,6 +555,20 @@ conn_event(struct source *src)
 }
 
 static void
+stream_begin_proxied(struct stream_block *b, const struct conn_proxy *p)
+{
+	struct stream *s = &b->s;
+
+	s->proxy_tlv = str_of(p->tlv, p->tlv_len);
+	if (!p->known)
+		return;
+	addr_unpack(&b->client, &p->client);
+	addr_unpack(&b->server, &p->server);
+	s->client = &b->client;
+	s->server = &b->server;
+}
+
+static void
 stream_begin(struct conn *conn)
 {
 	struct stream_block *b = conn->block;
@@ -454,6 +585,11 @@ stream_begin(struct conn *conn)
 		addr_unpack(&b->local, &conn->local);
 		s->local = &b->local;
 	}
+	s->client = s->peer;
+	s->server = s->local;
+	s->proxy_tlv = STR_NULL;
+	if (conn->proxy != NULL)
+		stream_begin_proxied(b, conn->proxy);
 	s->listener = conn->listener;
 	s->timeouts = conn->timeouts;
 	s->close = !s->framing.keep_alive ||
@@ -461,11 +597,14 @@ stream_begin(struct conn *conn)
 	s->failed = false;
 	s->close_reason = s->framing.keep_alive ? NULL : "REQ_CLOSE";
 	s->body_received = s->head_sent = s->body_sent = 0;
-	s->body_unread = s->framing.body != H1_NONE;
+	/* of "Content-Length: 0" nothing will come */
+	s->body_unread = s->framing.body == H1_CHUNKED ||
+	    (s->framing.body == H1_LENGTH && s->framing.length > 0);
 	memset(&b->chunked, 0, sizeof b->chunked);
 	b->body_left = s->framing.length;
 	b->continue_sent = b->head_done = false;
 	s->body_status = 0;
+	s->last_chunk = STR_NULL;
 	b->body_done = !s->body_unread;
 	b->out = NULL;
 	b->out_len = 0;

@@ -23,6 +23,16 @@ union conn_addr {
 	struct sockaddr_in6 in6;
 };
 
+/* A connection of a listener that speaks the PROXY protocol. */
+struct conn_proxy {
+	unsigned version;           /* 0: its header has not come */
+	bool known;                 /* client and server were said */
+	const char *why;            /* the header is none */
+	union conn_addr client, server;
+	size_t tlv_len;
+	char *tlv;
+};
+
 struct conn {
 	struct source src;
 	struct core *core;
@@ -38,6 +48,7 @@ struct conn {
 	bool lingering;             /* all is said; the client may not know */
 	struct stream_timeouts timeouts;
 	const char *why;            /* it is closed */
+	struct conn_proxy *proxy;   /* NULL: it speaks HTTP from the start */
 	union conn_addr peer, local;
 };
 
@@ -45,7 +56,7 @@ struct conn {
 struct stream_block {
 	struct stream s;
 	struct conn *conn;
-	struct addr peer, local;
+	struct addr peer, local, client, server;
 	struct h1_scan scan;
 	struct h1_chunked chunked;
 	struct arena fields;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -277,20 +278,29 @@ send_iov(struct stream_block *b, struct iovec *v, unsigned n, bool more)
 	return 0;
 }
 
+/* HTTP/1.0 has no 1xx (RFC 9110 15.2). */
 static int
-conn_stream_interim(struct stream *s, unsigned status)
+conn_stream_interim(struct stream *s, const struct http *h)
 {
 	struct stream_block *b = block_of(s);
-	char text[64];
-	struct iovec v = {text, 0};
+	size_t size = http_response_size(h);
+	char *text;
+	ssize_t n;
 
-	if (s->http.version < 11 || b->head_done)
+	if (s->http.version < 11 || b->head_done || s->failed)
 		return 0;
-	if (status == 100)
+	text = malloc(size);
+	if (text == NULL)
+		return 0;
+	http_write_response(h, text);
+	n = send(b->conn->src.fd, text, size, MSG_NOSIGNAL);
+	free(text);
+	if (h->status == 100 && n == (ssize_t)size)
 		b->continue_sent = true;
-	v.iov_len = (size_t)snprintf(text, sizeof text,
-	    "HTTP/1.1 %u %s\r\n\r\n", status, http_reason(status));
-	return send_iov(b, &v, 1, false);
+	/* a part of it can't be taken back */
+	if (n < 0 ? errno != EAGAIN && errno != EINTR : n < (ssize_t)size)
+		return stream_fail(s, "TX_ERROR");
+	return 0;
 }
 
 /* Decides the framing of the response (RFC 9112 6.1, 6.3). */
@@ -327,6 +337,7 @@ conn_stream_head(struct stream *s, const struct http *h, enum stream_body body,
 	static const char keep_field[] = "Connection: keep-alive\r\n";
 	static const char chunked_field[] = "Transfer-Encoding: chunked\r\n";
 	struct stream_block *b = block_of(s);
+	size_t size;
 	char *p;
 
 	out_framing(b, body, len);
@@ -335,7 +346,10 @@ conn_stream_head(struct stream *s, const struct http *h, enum stream_body body,
 		s->close = true;
 	b->out_room = b->framing == OUT_LENGTH && len <= SMALL_BODY ?
 	    (size_t)len : 0;
-	b->out = arena_bytes(mem, http_response_size(h) + 64 + b->out_room);
+	size = http_response_size(h) + 64;
+	if (size + b->out_room > arena_room(mem))
+		b->out_room = 0;
+	b->out = arena_bytes(mem, size + b->out_room);
 	if (b->out == NULL)
 		return stream_fail(s, "OVERLOAD");
 	p = http_write_response(h, b->out) - 2; /* before the empty line */
@@ -440,10 +454,13 @@ conn_stream_sendfile(struct stream *s, int fd, uint64_t offset, size_t len,
 			len -= (size_t)k;
 			continue;
 		}
-		if (k == 0) /* the file is shorter than it was */
-			return stream_fail(s, "TX_ERROR");
-		if (errno == EINTR)
+		if (k < 0 && errno == EINTR)
 			continue;
+		/* shorter than it was, or its disk fails */
+		if (k == 0 || errno == EIO) {
+			stream_fail(s, "TX_ERROR");
+			return STREAM_BAD_FILE;
+		}
 		if (errno != EAGAIN)
 			return stream_fail(s, "TX_ERROR");
 		if (send_wait(b) != 0)
@@ -464,7 +481,9 @@ conn_stream_finish(struct stream *s)
 	if (b->framing == OUT_LENGTH && b->out_left > 0)
 		return stream_fail(s, "TX_ERROR");
 	if (b->framing == OUT_CHUNKED)
-		return out_write(b, NULL, 0, H1_CHUNK_LAST,
+		return s->last_chunk.p != NULL ? out_write(b, NULL, 0,
+		    s->last_chunk.p, s->last_chunk.len, false) :
+		    out_write(b, NULL, 0, H1_CHUNK_LAST,
 		    sizeof H1_CHUNK_LAST - 1, false);
 	return out_write(b, NULL, 0, NULL, 0, false);
 }
@@ -511,6 +530,21 @@ conn_stream_raw(struct stream *s, struct str *pending)
 	return &b->conn->src;
 }
 
+static bool
+conn_stream_peer_owner(struct stream *s, uid_t *uid, gid_t *gid)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	if (s->peer->sa.sa_family != AF_UNIX ||
+	    getsockopt(block_of(s)->conn->src.fd, SOL_SOCKET, SO_PEERCRED,
+	    &cred, &len) != 0)
+		return false;
+	*uid = cred.uid;
+	*gid = cred.gid;
+	return true;
+}
+
 const struct stream_ops conn_stream_ops = {
 	.read_body = conn_stream_read_body,
 	.interim = conn_stream_interim,
@@ -521,4 +555,5 @@ const struct stream_ops conn_stream_ops = {
 	.abort = conn_stream_abort,
 	.set_tos = conn_stream_set_tos,
 	.raw = conn_stream_raw,
+	.peer_owner = conn_stream_peer_owner,
 };

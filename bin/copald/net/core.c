@@ -11,18 +11,23 @@
 #include "conn.h"
 #include "core.h"
 #include "counters.h"
+#include "memory.h"
 #include "params.h"
 #include "qsbr.h"
+#include "uring.h"
 #include "worker.h"
 
 __thread struct core *core_mine;
 FIBER_SHARE_THREAD_LOCAL(core_mine);
 FIBER_SHARE_THREAD_LOCAL(counters_mine);
 
+/* Reads of one core under way, as many as a disk of today does at once */
+enum { URING_ENTRIES = 128 };
+
 static struct core *cores;
 static unsigned core_n;
 static struct counters_map *counters;
-static void (*on_core_start)(struct core *);
+static void (*on_core_start)(struct core *), (*on_core_end)(struct core *);
 
 /*
  * Transaction ids are handed out to cores in shares, so that a request does
@@ -76,6 +81,25 @@ core_at(unsigned i)
 	return &cores[i];
 }
 
+/*
+ * What a block counts for: the pages that a request or fetch mostly touches of
+ * it, and of the stack of the fiber that works in it.
+ */
+static int64_t
+block_cost(size_t size)
+{
+	return (int64_t)(size / 4) + 16384;
+}
+
+static void
+block_free(void *block)
+{
+	char *mem = (char *)block - 64;
+
+	memory_charge(-block_cost(*(size_t *)mem));
+	free(mem);
+}
+
 void *
 core_block_get(struct block_list *l, size_t size)
 {
@@ -84,7 +108,7 @@ core_block_get(struct block_list *l, size_t size)
 	if (l->size != size) { /* a parameter was changed */
 		while ((b = l->first) != NULL) {
 			l->first = *(void **)b;
-			free((char *)b - 64);
+			block_free(b);
 		}
 		l->n = 0;
 		l->size = size;
@@ -96,10 +120,13 @@ core_block_get(struct block_list *l, size_t size)
 		return b;
 	}
 	/* In front of the block: its size, to know it when it comes back. */
+	if (!memory_has_room(MEMORY_REQUEST, (uint64_t)block_cost(size)))
+		return NULL;
 	b = aligned_alloc(64, ((size + 63) & ~(size_t)63) + 64);
 	if (b == NULL)
 		return NULL;
 	*(size_t *)b = size;
+	memory_charge(block_cost(size));
 	return (char *)b + 64;
 }
 
@@ -109,7 +136,7 @@ core_block_put(struct block_list *l, void *block)
 	size_t size = *(size_t *)((char *)block - 64);
 
 	if (size != l->size || l->n >= BLOCKS_KEPT) {
-		free((char *)block - 64);
+		block_free(block);
 		return;
 	}
 	*(void **)block = l->first;
@@ -124,7 +151,7 @@ blocks_free(struct block_list *l)
 
 	while ((b = l->first) != NULL) {
 		l->first = *(void **)b;
-		free((char *)b - 64);
+		block_free(b);
 	}
 	l->n = 0;
 }
@@ -153,13 +180,19 @@ core_thread(void *arg)
 	counters_bind(counters, c->index + 1);
 	qsbr_register();
 	loop_enter(c->loop);
+	if (params->io_uring)
+		c->uring = uring_new(c->loop, URING_ENTRIES);
 	if (on_core_start != NULL)
 		on_core_start(c);
 	loop_run(c->loop);
 	conns_close_all(c);
+	if (on_core_end != NULL)
+		on_core_end(c);
 	loop_free(&c->loop);
+	uring_free(&c->uring);
 	blocks_free(&c->client_blocks);
 	blocks_free(&c->backend_blocks);
+	blocks_free(&c->include_blocks);
 	qsbr_unregister();
 	return NULL;
 }
@@ -188,7 +221,8 @@ core_pin(struct core *c)
 
 int
 cores_start(unsigned n, const char *log_dir, struct counters_map *map,
-    void (*serve)(struct stream *), void (*on_start)(struct core *))
+    void (*serve)(struct stream *), void (*on_start)(struct core *),
+    void (*on_end)(struct core *))
 {
 	/*
 	 * Enough threads that a few slow reads do not hold up the others;
@@ -205,6 +239,7 @@ cores_start(unsigned n, const char *log_dir, struct counters_map *map,
 	core_n = n;
 	counters = map;
 	on_core_start = on_start;
+	on_core_end = on_end;
 	for (unsigned i = 0; i < n; i++) {
 		struct core *c = &cores[i];
 

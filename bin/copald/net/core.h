@@ -39,10 +39,11 @@ struct core {
 	/* Serves a request on its fiber; the request path's entry. */
 	void (*serve)(struct stream *) WAITS;
 	struct pool *pool;              /* shared by all cores */
+	struct uring *uring;            /* NULL: the pool does it */
 
 	uint64_t xid_next, xid_end;     /* our share of transaction ids */
 	unsigned xid_epoch;
-	struct block_list client_blocks, backend_blocks;
+	struct block_list client_blocks, backend_blocks, include_blocks;
 
 	struct acceptor *acceptor;      /* a listener each */
 	unsigned acceptor_n;
@@ -69,11 +70,13 @@ struct core *core_at(unsigned);
 /*
  * Makes n cores with their loops and starts their threads.  Every core
  * accepts from its own socket of each listener once cores_accept is called.
+ * on_start and on_end run on each core's thread, before its first turn and
+ * after its last.
  * 0, or -1 with errno.
  */
 int cores_start(unsigned n, const char *log_dir,
     struct counters_map *counters, void (*serve)(struct stream *) WAITS,
-    void (*on_start)(struct core *));
+    void (*on_start)(struct core *), void (*on_end)(struct core *));
 void cores_accept(const struct listener *, unsigned listener_n);
 /* Stops accepting, lets requests finish for at most wait, ends the threads. */
 void cores_stop(nsec_t wait);

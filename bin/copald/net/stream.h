@@ -5,7 +5,7 @@
  * connection gives it one stream at a time, HTTP/2 many.  A stream comes with
  * its request head parsed, and with memory for the request.
  *
- *	head_received -> (read_body)* -> (interim)* -> head -> (write | sendfile)*
+ *	head_received -> (read_body | interim)* -> head -> (write | sendfile)*
  *	              -> finish | abort
  *
  * Operations return 0 (or a count), or -1: the client is gone or too slow,
@@ -31,11 +31,17 @@ enum stream_body {
 	STREAM_UNKNOWN,  /* until finish */
 };
 
+/* Of sendfile: the file can't be read, or is shorter than it was. */
+enum { STREAM_BAD_FILE = -2 };
+
 struct stream_ops {
 	/* The next bytes of the request's body: > 0, 0: its end, -1 */
 	ssize_t (*read_body)(struct stream *, void *buf, size_t len) WAITS;
-	/* 100, 103: at once */
-	int (*interim)(struct stream *, unsigned status) WAITS;
+	/*
+	 * A 1xx response, at once: what the client does not take now is
+	 * dropped, since it must not keep others waiting.  NULL: can't.
+	 */
+	int (*interim)(struct stream *, const struct http *);
 	/*
 	 * The response's head; framing fields are added here.  It is sent
 	 * with the first bytes of the body, or by finish.  mem: for the bytes,
@@ -48,6 +54,7 @@ struct stream_ops {
 	 * goes out if it has not.
 	 */
 	int (*write)(struct stream *, const void *, size_t, bool more) WAITS;
+	/* Or STREAM_BAD_FILE: it is not the client's fault. */
 	int (*sendfile)(struct stream *, int fd, uint64_t offset, size_t,
 	    bool more) WAITS;
 	int (*finish)(struct stream *) WAITS;
@@ -60,6 +67,8 @@ struct stream_ops {
 	 * The stream is finished with finish or abort, and closes. NULL: can't.
 	 */
 	struct source *(*raw)(struct stream *, struct str *pending);
+	/* Who has the other end of a unix socket; false: not known. */
+	bool (*peer_owner)(struct stream *, uid_t *, gid_t *);
 };
 
 /* Timeouts of the connection that policy may set (sess.*); < 0: parameter. */
@@ -77,7 +86,10 @@ struct stream {
 	size_t mem_len;
 	uint64_t sess_xid;
 	double t_first;              /* wall clock: first byte of the head */
-	const struct addr *peer, *local;
+	const struct addr *peer, *local;   /* the connection's ends */
+	/* whose request it is and where to: as the PROXY protocol says */
+	const struct addr *client, *server;
+	struct str proxy_tlv;              /* what else it says */
 	const struct listener *listener;
 	bool close;                  /* no other request after this one */
 	bool failed;                 /* an operation returned -1 */
@@ -87,6 +99,9 @@ struct stream {
 	 * answered: 400 malformed or cut short, 408 too slow; else 0.
 	 */
 	uint16_t body_status;
+	/* "0", trailer fields and an empty line, for the end of a chunked
+	 * response; p NULL: no trailers */
+	struct str last_chunk;
 	struct stream_timeouts timeouts; /* stay for the next request */
 	uint64_t body_received;
 	uint64_t head_sent, body_sent; /* bytes */

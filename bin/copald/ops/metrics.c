@@ -125,13 +125,25 @@ answer_error(struct client *c, unsigned status, bool is_head)
 static bool
 answer_metrics(struct server *s, struct client *c, bool is_head)
 {
-	size_t room = metrics_text_room(), len;
+	struct backend_stats backends;
+	size_t room, len;
+	char *body;
 
-	if (!answer_begin(c, room))
+	/* none, if they can't be read */
+	if (!backend_stats_read(&backends, s->workdir))
+		backends.n = 0;
+	room = metrics_text_room(backends.n);
+	if (!answer_begin(c, room)) {
+		backend_stats_free(&backends);
 		return false;
+	}
 	refresh_counters(s);
-	len = metrics_text_write(s->counters, c->out + ANSWER_HEAD_MAX,
-	    room);
+	body = c->out + ANSWER_HEAD_MAX;
+	len = metrics_text_write(s->counters, body, room);
+	if (len < room && s->counters != NULL)
+		len += metrics_text_backends(&backends, body + len,
+		    room - len);
+	backend_stats_free(&backends);
 	/* Cut, it would end in half a line. */
 	if (len >= room) {
 		free(c->out);

@@ -9,6 +9,7 @@
 
 #include "ctx.h"
 #include "program_impl.h"
+#include "req_body.h"
 
 _Static_assert(offsetof(struct vcl_ctx, failed) ==
     offsetof(struct vcl_ctx_head, failed), "compiled programs look there");
@@ -18,7 +19,7 @@ _Static_assert(offsetof(struct vcl_ctx, where) ==
 /* What one module keeps for one task; in the task's workspace. */
 struct vcl_task_priv {
 	struct vcl_task_priv *next;
-	const char *module;
+	const void *id;
 	struct vmod_priv priv;
 };
 
@@ -47,6 +48,7 @@ vcl_ctx_end(struct vcl_ctx *ctx)
 		if (p->priv.free != NULL && p->priv.p != NULL)
 			p->priv.free(p->priv.p);
 	}
+	req_body_free(&ctx->kept_body);
 }
 
 void
@@ -55,7 +57,11 @@ vcl_fail(struct vcl_ctx *ctx, const char *fmt, ...)
 	char text[512];
 	va_list ap;
 
+	/* what fails after it in one statement is its consequence */
+	if (ctx->failed)
+		return;
 	ctx->failed = true;
+	ctx->ended = VCL_RET_NONE;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
@@ -125,33 +131,39 @@ vcl_buf_append(struct vcl_ctx *ctx, struct vcl_buf *b, struct str s,
 }
 
 static struct vmod_priv *
-task_priv(struct vcl_ctx *ctx, const char *module)
+task_priv(struct vcl_ctx *ctx, const void *id)
 {
 	struct vcl_task_priv *p;
 
 	for (p = ctx->priv; p != NULL; p = p->next)
-		if (!strcmp(p->module, module))
+		if (p->id == id)
 			return &p->priv;
 	p = arena_zalloc(ctx->ws, sizeof *p);
 	if (p == NULL) {
-		vcl_fail_space(ctx, module);
+		vcl_fail_space(ctx, "module");
 		return NULL;
 	}
-	p->module = module;
+	p->id = id;
 	p->next = ctx->priv;
 	ctx->priv = p;
 	return &p->priv;
 }
 
 struct vmod_priv *
-vrt_priv_task(struct vcl_ctx *ctx, const char *module)
+vrt_priv_task(struct vcl_ctx *ctx, const void *id)
 {
-	return task_priv(ctx, module);
+	return task_priv(ctx, id);
 }
 
 /* Every request is its own top. */
 struct vmod_priv *
-vrt_priv_top(struct vcl_ctx *ctx, const char *module)
+vrt_priv_top(struct vcl_ctx *ctx, const void *id)
 {
-	return task_priv(ctx, module);
+	return task_priv(ctx, id);
+}
+
+void
+vrt_no_object(struct vcl_ctx *ctx, const char *name)
+{
+	vcl_fail(ctx, "%s: vcl_init has made no such object", name);
 }

@@ -19,8 +19,9 @@ struct request;
 struct fetch;
 struct program;
 struct vcl_task_priv;
+struct kept_body;
 
-enum { VCL_HTTP_MAX = VCL_HTTP_OBJ_STALE + 1 };
+enum { VCL_HTTP_MAX = VCL_HTTP_REQ0 + 1 };
 
 /* Bytes that VCL appends to: the key, a synthetic body.  They live in ws. */
 struct vcl_buf {
@@ -42,6 +43,7 @@ struct vcl_ctx {
 		};
 	};
 	uint8_t sub;            /* enum vcl_sub_id that runs */
+	uint8_t ended;          /* by vrt_call(): its enum vcl_ret, or NONE */
 	struct arena *ws;
 	struct log_txn *log;
 	struct program *program;
@@ -64,17 +66,20 @@ struct vcl_ctx {
 	int synth_status;       /* synth, error */
 	struct str synth_reason; /* p == NULL: the status' own */
 	double pass_ttl;        /* pass(10s) in backend_response; < 0: none */
-	const char *vcl_label;  /* vcl(label) */
+	const struct program_label *vcl_label; /* vcl(label) */
 
 	/* What VCL said and only the request path can do. */
 	struct vcl_sess sess;
 	struct str filters;     /* resp.filters, beresp.filters; p NULL: not set */
 	int ip_tos;             /* std.set_ip_tos(); < 0: not set */
 	bool unset_body;        /* unset bereq.body */
+	bool dry;               /* only to explain: nothing that lasts changes */
 	double connect_timeout; /* of a pipe; < 0: the backend's */
+	double task_deadline;   /* of a pipe; < 0: the parameter */
 	int64_t transit_buffer; /* beresp.transit_buffer; < 0: fetch_window */
 
 	struct vcl_task_priv *priv; /* what modules keep for this task */
+	struct kept_body *kept_body; /* by std.cache_req_body(); NULL: none */
 	struct str ban_error;   /* of the last std.ban() */
 	char *err;              /* vcl_init: where a failure's text goes */
 	size_t err_len;

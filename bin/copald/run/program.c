@@ -86,10 +86,10 @@ drop(struct program *p)
 }
 
 struct program *
-program_ref_active(void)
+program_ref_at(struct program *const _Atomic *at)
 {
 	for (;;) {
-		struct program *p = atomic_load_explicit(&active,
+		struct program *p = atomic_load_explicit(at,
 		    memory_order_acquire);
 
 		if (p == NULL)
@@ -99,10 +99,16 @@ program_ref_active(void)
 			atomic_signal_fence(memory_order_seq_cst);
 		else
 			atomic_thread_fence(memory_order_seq_cst);
-		if (atomic_load_explicit(&active, memory_order_acquire) == p)
+		if (atomic_load_explicit(at, memory_order_acquire) == p)
 			return p;
 		drop(p);
 	}
+}
+
+struct program *
+program_ref_active(void)
+{
+	return program_ref_at(&active);
 }
 
 struct program *
@@ -178,7 +184,7 @@ program_load(const char *name, const char *so_path, char *err, size_t err_len)
 	struct program *p, **end;
 
 	assert(slot_n != 0);
-	if (program_find(name) != NULL) {
+	if (program_find(name) != NULL || program_label_find(name) != NULL) {
 		snprintf(err, err_len, "there is a VCL named %s already",
 		    name);
 		return NULL;
@@ -194,7 +200,6 @@ program_load(const char *name, const char *so_path, char *err, size_t err_len)
 		return NULL;
 	}
 	strcpy(p->name, name);
-	strcpy(p->temper, "auto");
 	p->name_str = str_from_z(p->name);
 	if (program_open(p, so_path, err, err_len) != 0) {
 		program_close(p);
@@ -233,11 +238,10 @@ program_use(struct program *p)
 	assert(p->state != PROGRAM_DISCARDED);
 	if (old == p)
 		return;
+	assert(p->temp == PROGRAM_WARM);
 	if (old != NULL)
 		old->state = PROGRAM_AVAILABLE;
 	p->state = PROGRAM_ACTIVE;
-	if (!strcmp(p->temper, "cold"))
-		strcpy(p->temper, "auto");
 	atomic_store(&active, p);
 }
 
@@ -248,8 +252,35 @@ program_discard(struct program *p, char *err, size_t err_len)
 		snprintf(err, err_len, "VCL %s is the active one", p->name);
 		return false;
 	}
+	if (program_has_label(p)) {
+		snprintf(err, err_len, "VCL %s has a label", p->name);
+		return false;
+	}
 	p->state = PROGRAM_DISCARDED;
 	return true;
+}
+
+const struct program *
+program_using(const struct program_label *l)
+{
+	for (const struct program *p = programs; p != NULL; p = p->next) {
+		if (p->state == PROGRAM_DISCARDED)
+			continue;
+		for (unsigned i = 0; i < p->info->label_n; i++)
+			if (*p->info->label[i].instance == l)
+				return p;
+	}
+	return NULL;
+}
+
+/* Has the last of its requests left?  No new one finds it. */
+static bool
+is_unused(const struct program *p, bool *ordered)
+{
+	if (!*ordered)
+		order_cores();
+	*ordered = true;
+	return refs_of(p) == 0;
 }
 
 unsigned
@@ -260,14 +291,14 @@ program_reap(void)
 	bool ordered = false;
 
 	while ((p = *at) != NULL) {
+		if (p->temp == PROGRAM_BUSY && p->labels == 0 &&
+		    is_unused(p, &ordered))
+			program_cool(p);
 		if (p->state != PROGRAM_DISCARDED) {
 			at = &p->next;
 			continue;
 		}
-		if (!ordered)
-			order_cores();
-		ordered = true;
-		if (refs_of(p) != 0) {
+		if (p->labels != 0 || !is_unused(p, &ordered)) {
 			waiting++;
 			at = &p->next;
 			continue;
@@ -275,6 +306,9 @@ program_reap(void)
 		*at = p->next;
 		program_close(p);
 		program_recycle(p);
+		/* this may have freed labels, and what they pointed at */
+		at = &programs;
+		waiting = 0;
 	}
 	return waiting;
 }
@@ -285,11 +319,13 @@ program_shutdown(void)
 	struct program *p;
 
 	atomic_store(&active, NULL);
+	/* a label goes with the last program that uses it */
 	while ((p = programs) != NULL) {
 		programs = p->next;
 		program_close(p);
 		program_recycle(p);
 	}
+	program_labels_free();
 	while ((p = spare) != NULL) {
 		spare = p->next;
 		free(p);
@@ -301,25 +337,22 @@ program_list(void (*fn)(void *priv, const struct program_info *), void *priv)
 {
 	for (const struct program *p = programs; p != NULL; p = p->next)
 		fn(priv, &(struct program_info){p->name, p->state, refs_of(p),
-		    p->temper});
+		    p->temp});
 }
 
 bool
-program_set_temper(struct program *p, const char *state, char *err,
-    size_t err_len)
+program_set_warm(struct program *p, bool warm, char *err, size_t err_len)
 {
-	if (strcmp(state, "auto") && strcmp(state, "warm") &&
-	    strcmp(state, "cold")) {
-		snprintf(err, err_len, "a state is auto, warm or cold, not %s",
-		    state);
+	if (warm)
+		return program_warm(p, err, err_len) == 0;
+	if (p->state == PROGRAM_ACTIVE || program_has_label(p)) {
+		snprintf(err, err_len, "VCL %s is in use and can't be cold",
+		    p->name);
 		return false;
 	}
-	if (!strcmp(state, "cold") && p->state == PROGRAM_ACTIVE) {
-		snprintf(err, err_len, "VCL %s is the active one and can't "
-		    "be cold", p->name);
-		return false;
-	}
-	strcpy(p->temper, state);
+	if (p->temp == PROGRAM_WARM)
+		p->temp = PROGRAM_BUSY;
+	program_reap();
 	return true;
 }
 
@@ -357,13 +390,20 @@ program_call(struct vcl_ctx *ctx, enum vcl_sub_id sub)
 	assert(sub < VCL_SUB_MAX);
 	ctx->sub = sub;
 	ctx->failed = false;
+	ctx->ended = VCL_RET_NONE;
 	ctx->where = NULL;
 	ctx->now = loop != NULL ? loop_wall(loop) : clock_wall();
 	if (ctx->log != NULL)
 		log_put(ctx->log, LOG_VCL_CALL, sub_name[sub]);
 	if (sub == VCL_SUB_RECV || sub == VCL_SUB_BACKEND_FETCH)
 		begin_try(ctx);
+	else if (sub == VCL_SUB_PIPE && ctx->req != NULL)
+		req_body_rewind(ctx->req->stream);
 	ret = ctx->program->info->sub[sub](ctx);
+	if (ctx->ended != VCL_RET_NONE) {
+		ret = (enum vcl_ret)ctx->ended;
+		ctx->failed = false;
+	}
 	if (ctx->failed)
 		ret = VCL_RET_FAIL;
 	/* a body that is kept counts as one that was not sent yet */

@@ -4,6 +4,10 @@
  *   load --> AVAILABLE --use--> ACTIVE --use another--> AVAILABLE
  *                 \------------ discard ---> DISCARDED --last request--> gone
  *
+ * Besides, a program is warm or cold.  A cold one can't run: it holds no
+ * connections to backends.  What is made cold while requests use it is busy
+ * until they have ended.
+ *
  * A request takes a reference to the active program when it begins and drops
  * it when it ends; a fetch that outlives its request has its own.  That
  * costs two plain additions in memory of the core: nothing is shared
@@ -25,6 +29,7 @@
 #include "vcl_abi.h"
 
 struct program;
+struct program_label;
 
 enum { PROGRAM_NAME_MAX = 128 };
 
@@ -33,6 +38,8 @@ enum program_state {
 	PROGRAM_ACTIVE,
 	PROGRAM_DISCARDED, /* waits for its last request */
 };
+
+enum program_temp { PROGRAM_COLD, PROGRAM_WARM, PROGRAM_BUSY };
 
 /* --- administration: the CLI thread --------------------------------- */
 
@@ -46,39 +53,49 @@ void program_shutdown(void);
 
 /*
  * Loads so_path: symbols, version of the ABI, regexes, ACLs (names are
- * resolved: may block in DNS), header ids, backends, vcl_init.  On any
- * failure everything is undone, err has a text for the administrator
- * and NULL is returned.  The caller holds no reference.
+ * resolved: may block in DNS), header ids, backends, labels, vcl_init.  On
+ * any failure everything is undone, err has a text for the administrator
+ * and NULL is returned.  It is cold.  The caller holds no reference.
  */
 struct program *program_load(const char *name, const char *so_path, char *err,
     size_t err_len);
 struct program *program_find(const char *name); /* NULL: no such */
-/* New requests run p. */
+/* New requests run p, which must be warm. */
 void program_use(struct program *p);
 /*
  * p is found no more, and closed when its last request has left.  false:
- * it is the active one, which stays.
+ * it is the active one, or a label points at it, and it stays.
  */
 bool program_discard(struct program *p, char *err, size_t err_len);
 /*
- * Closes discarded programs without users; to be called now and then (a
- * second) and after program_discard.  How many still wait.
+ * What waits for the last request of a program is done: discarded ones are
+ * closed, busy ones become cold.  To be called now and then (a second) and
+ * after program_discard.  How many discarded ones still wait.
  */
 unsigned program_reap(void);
 
 struct program_info {
 	const char *name;
 	enum program_state state;
-	uint64_t refs;      /* requests and fetches that run it */
-	const char *temper; /* "auto", "warm" or "cold", as vcl.state says */
+	uint64_t refs; /* requests and fetches that run it */
+	enum program_temp temp;
 };
 /* Every program, oldest first, discarded ones that wait included. */
 void program_list(void (*fn)(void *priv, const struct program_info *),
     void *priv);
-/* state: "auto", "warm", "cold"; false: no such state, or p is active and
- * would go cold */
-bool program_set_temper(struct program *p, const char *state, char *err,
+/* false: it can't be warmed up, or is in use and would go cold. */
+bool program_set_warm(struct program *p, bool warm, char *err, size_t err_len);
+
+/*
+ * Points the label, a new one if there is none of that name, at p, which must
+ * be warm; requests that have gone there are not disturbed.  false with a
+ * message.
+ */
+bool program_label_set(const char *name, struct program *p, char *err,
     size_t err_len);
+struct program_label *program_label_find(const char *name); /* NULL: no such */
+/* false: a program uses it. */
+bool program_label_discard(struct program_label *, char *err, size_t err_len);
 
 /* --- use: any core --------------------------------------------------- */
 
@@ -86,6 +103,9 @@ bool program_set_temper(struct program *p, const char *state, char *err,
 void program_bind_core(unsigned core);
 /* The active program with a reference; NULL: none was ever used. */
 struct program *program_ref_active(void);
+/* Where the label points, with a reference; never NULL. */
+struct program *program_label_ref(const struct program_label *);
+const char *program_label_name(const struct program_label *);
 /* p has a reference already. */
 struct program *program_ref(struct program *p);
 /* Leaves NULL; the reference may have been taken on another core. */

@@ -15,6 +15,14 @@ int program_open(struct program *p, const char *so_path, char *err,
 /* vcl_fini, then all that was opened; p's memory stays. */
 void program_close(struct program *p);
 
+/*
+ * Makes p ready to run, when it is busy or cold: 0, or -1 with a message, and
+ * it is what it was.
+ */
+int program_warm(struct program *p, char *err, size_t err_len);
+/* No request runs it: gives up what only running needs. */
+void program_cool(struct program *p);
+
 /* Is this program there already?  (dlopen gives the same one twice.) */
 bool program_is_loaded(const struct vcl_program_info *);
 

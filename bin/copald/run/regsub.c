@@ -44,8 +44,6 @@ put_substitution(struct output *o, struct str sub, struct str subject,
 			continue;
 		}
 		c = sub.p[++i];
-		if (c == '&')
-			c = '0';
 		if (c < '0' || c > '9') {
 			put(o, &c, 1);
 			continue;

@@ -44,11 +44,14 @@ kept_by(const struct stream *s)
 	    ? (struct kept_body *)(uintptr_t)s->ops : NULL;
 }
 
-static void
-free_kept(void *p)
+void
+req_body_free(struct kept_body **kp)
 {
-	struct kept_body *k = p;
+	struct kept_body *k = *kp;
 
+	*kp = NULL;
+	if (k == NULL)
+		return;
 	k->stream->ops = k->net;
 	free(k->bytes);
 	free(k);
@@ -95,7 +98,6 @@ req_body_keep(struct vcl_ctx *ctx, int64_t max)
 {
 	struct request *req = ctx->req;
 	struct stream *s = req->stream;
-	struct vmod_priv *priv;
 	struct kept_body *k;
 
 	if (max < 0) {
@@ -111,9 +113,6 @@ req_body_keep(struct vcl_ctx *ctx, int64_t max)
 	if (req->framing.body == H1_LENGTH &&
 	    req->framing.length > (uint64_t)max)
 		return false;
-	priv = vrt_priv_task(ctx, "req_body");
-	if (priv == NULL)
-		return false;
 	k = calloc(1, sizeof *k);
 	if (k == NULL) {
 		vcl_fail(ctx, "Out of memory (std.cache_req_body)");
@@ -123,12 +122,20 @@ req_body_keep(struct vcl_ctx *ctx, int64_t max)
 	k->ops.read_body = read_kept;
 	k->net = s->ops;
 	k->stream = s;
-	priv->p = k;
-	priv->free = free_kept;
+	ctx->kept_body = k;
 	k->failed = !read_all(k, (size_t)max);
 	s->ops = &k->ops;
 	req->buffered = !k->failed;
 	return req->buffered;
+}
+
+bool
+req_body_kept(const struct request *req, struct str *body)
+{
+	const struct kept_body *k = kept_by(req->stream);
+
+	*body = k != NULL ? str_of(k->bytes, k->len) : STR("");
+	return req->framing.body == H1_NONE || (k != NULL && !k->failed);
 }
 
 void

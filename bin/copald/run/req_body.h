@@ -7,6 +7,8 @@
 #include "ctx.h"
 #include "fiber.h"
 
+struct kept_body;
+struct request;
 struct stream;
 
 /*
@@ -16,7 +18,14 @@ struct stream;
  * all; if a part of it was read, it can't be sent at all then.
  */
 bool req_body_keep(struct vcl_ctx *ctx, int64_t max) WAITS;
-/* A fetch begins: the body is to be read from its beginning. */
+/*
+ * The body, if it was kept; empty if the request has none.  false: it was not
+ * kept, or not all of it.
+ */
+bool req_body_kept(const struct request *, struct str *body);
+/* The transaction is over: NULL is allowed, and left. */
+void req_body_free(struct kept_body **);
+/* A fetch or a pipe begins: the body is to be read from its beginning. */
 void req_body_rewind(struct stream *);
 
 #endif

@@ -6,6 +6,8 @@
  */
 #include "backend.h"
 #include "fetch.h"
+#include "fetch_head.h"
+#include "filters.h"
 #include "params.h"
 #include "program.h"
 #include "stevedore.h"
@@ -140,6 +142,37 @@ vrt_r_bereq_retries(struct vcl_ctx *ctx)
 	return ctx->fetch->retries;
 }
 
+VCL_BOOL
+vrt_r_bereq_retry_connect(struct vcl_ctx *ctx)
+{
+	return !ctx->fetch->send_once;
+}
+
+void
+vrt_w_bereq_retry_connect(struct vcl_ctx *ctx, VCL_BOOL b)
+{
+	ctx->fetch->send_once = !b;
+}
+
+VCL_DURATION
+vrt_r_bereq_task_deadline(struct vcl_ctx *ctx)
+{
+	return ctx->task_deadline >= 0 ? ctx->task_deadline
+				       : params->pipe_task_deadline;
+}
+
+void
+vrt_w_bereq_task_deadline(struct vcl_ctx *ctx, VCL_DURATION d)
+{
+	ctx->task_deadline = d > 0 ? d : 0;
+}
+
+void
+vrt_u_bereq_task_deadline(struct vcl_ctx *ctx)
+{
+	ctx->task_deadline = -1;
+}
+
 VCL_TIME
 vrt_r_bereq_time(struct vcl_ctx *ctx)
 {
@@ -176,11 +209,11 @@ vrt_w_bereq_url(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_url(ctx, VCL_HTTP_BEREQ, s);
 }
 
-VCL_STRING
+VCL_INT
 vrt_r_bereq_xid(struct vcl_ctx *ctx)
 {
-	return vrt_int_string(ctx, (int64_t)(ctx->fetch != NULL
-	    ? ctx->fetch->xid : ctx->req->xid));
+	return (VCL_INT)(ctx->fetch != NULL ? ctx->fetch->xid
+					    : ctx->req->xid);
 }
 
 /* ---- beresp ---- */
@@ -203,7 +236,7 @@ vrt_r_beresp_age(struct vcl_ctx *ctx)
 VCL_BACKEND
 vrt_r_beresp_backend(struct vcl_ctx *ctx)
 {
-	return ctx->fetch->backend;
+	return ctx->fetch->origin;
 }
 
 VCL_IP
@@ -215,7 +248,7 @@ vrt_r_beresp_backend_ip(struct vcl_ctx *ctx)
 VCL_STRING
 vrt_r_beresp_backend_name(struct vcl_ctx *ctx)
 {
-	return vrt_backend_string(ctx->fetch->backend);
+	return vrt_backend_string(ctx->fetch->origin);
 }
 
 void
@@ -245,6 +278,22 @@ vrt_w_beresp_body(struct vcl_ctx *ctx, bool append, VCL_STRING s)
 BERESP_FILTER(do_esi)
 BERESP_FILTER(do_gunzip)
 BERESP_FILTER(do_gzip)
+BERESP_FILTER(esi_disable_xml_check)
+BERESP_FILTER(esi_ignore_https)
+BERESP_FILTER(esi_ignore_other_elements)
+BERESP_FILTER(esi_remove_bom)
+
+VCL_BOOL
+vrt_r_beresp_do_encode(struct vcl_ctx *ctx)
+{
+	return ctx->fetch->do_encode;
+}
+
+void
+vrt_w_beresp_do_encode(struct vcl_ctx *ctx, VCL_BOOL b)
+{
+	ctx->fetch->do_encode = b;
+}
 
 VCL_BOOL
 vrt_r_beresp_do_stream(struct vcl_ctx *ctx)
@@ -258,18 +307,10 @@ vrt_w_beresp_do_stream(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->fetch->do_stream = b;
 }
 
-/* As they would be run if VCL had not said anything. */
 VCL_STRING
 vrt_r_beresp_filters(struct vcl_ctx *ctx)
 {
-	const struct fetch *f = ctx->fetch;
-
-	if (ctx->filters.p != NULL)
-		return ctx->filters;
-	return vrt_concat(ctx, 3, (struct str[]){
-	    f->do_gunzip ? STR("gunzip ") : STR(""),
-	    f->do_esi ? STR("esi ") : STR(""),
-	    f->do_gzip ? STR("gzip ") : STR("")});
+	return filters_of_fetch(ctx->fetch);
 }
 
 void
@@ -300,6 +341,8 @@ void
 vrt_w_beresp_ttl(struct vcl_ctx *ctx, VCL_DURATION d)
 {
 	ctx->fetch->ttl = (d > 0 ? d : 0) + age(ctx);
+	/* how long it is good is policy's word now, and so is its grace */
+	ctx->fetch->ask_first = false;
 	log_times(ctx);
 }
 
@@ -315,8 +358,51 @@ vrt_w_beresp_ttl(struct vcl_ctx *ctx, VCL_DURATION d)
 		ctx->fetch->name = d > 0 ? d : 0;                             \
 		log_times(ctx);                                               \
 	}
-BERESP_DURATION(grace)
 BERESP_DURATION(keep)
+
+VCL_DURATION
+vrt_r_beresp_grace(struct vcl_ctx *ctx)
+{
+	return ctx->fetch->grace;
+}
+
+void
+vrt_w_beresp_grace(struct vcl_ctx *ctx, VCL_DURATION d)
+{
+	ctx->fetch->grace = d > 0 ? d : 0;
+	ctx->fetch->ask_first = false;
+	log_times(ctx);
+}
+
+VCL_BOOL
+vrt_r_beresp_ask_first(struct vcl_ctx *ctx)
+{
+	return ctx->fetch->ask_first;
+}
+
+void
+vrt_w_beresp_ask_first(struct vcl_ctx *ctx, VCL_BOOL b)
+{
+	ctx->fetch->ask_first = b;
+}
+
+VCL_BOOL
+vrt_r_beresp_grants_stale(struct vcl_ctx *ctx)
+{
+	return ctx->fetch->grants_stale;
+}
+
+VCL_BOOL
+vrt_r_beresp_no_cache(struct vcl_ctx *ctx)
+{
+	return fetch_is_no_cache(ctx->fetch);
+}
+
+VCL_BOOL
+vrt_r_beresp_storable(struct vcl_ctx *ctx)
+{
+	return fetch_is_storable(ctx->fetch);
+}
 
 VCL_STRING
 vrt_r_beresp_proto(struct vcl_ctx *ctx)
@@ -381,6 +467,18 @@ vrt_w_beresp_storage_hint(struct vcl_ctx *ctx, VCL_STRING s)
 {
 	vrt_w_beresp_storage(ctx,
 	    (VCL_STEVEDORE)(const void *)stevedore_by_name(s));
+}
+
+VCL_STRING
+vrt_r_beresp_tags(struct vcl_ctx *ctx)
+{
+	return ctx->fetch->tags;
+}
+
+void
+vrt_w_beresp_tags(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	ctx->fetch->tags = vcl_keep(ctx, s, "beresp.tags");
 }
 
 VCL_TIME

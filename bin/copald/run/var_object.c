@@ -2,6 +2,7 @@
  * var_object.c - obj.*, obj_stale.* and resp.*: what is stored, what is sent.
  */
 #include "fetch.h"
+#include "filters.h"
 #include "request.h"
 #include "stevedore.h"
 #include "vrt_head.h"
@@ -50,12 +51,16 @@ vrt_r_obj_age(struct vcl_ctx *ctx)
 	return age_of(ctx, obj_of(ctx));
 }
 
-/* Objects are stored as they came: none was parsed for ESI. */
+static bool
+can_esi(const struct object *o)
+{
+	return o != NULL && object_is(o, OBJ_ESI);
+}
+
 VCL_BOOL
 vrt_r_obj_can_esi(struct vcl_ctx *ctx)
 {
-	(void)ctx;
-	return false;
+	return can_esi(obj_of(ctx));
 }
 
 VCL_DURATION
@@ -111,6 +116,14 @@ vrt_r_obj_storage(struct vcl_ctx *ctx)
 	return o != NULL ? (VCL_STEVEDORE)(const void *)o->stevedore : NULL;
 }
 
+VCL_STRING
+vrt_r_obj_tags(struct vcl_ctx *ctx)
+{
+	const struct object *o = obj_of(ctx);
+
+	return o != NULL ? o->tags : STR_NULL;
+}
+
 VCL_TIME
 vrt_r_obj_time(struct vcl_ctx *ctx)
 {
@@ -125,13 +138,17 @@ vrt_r_obj_ttl(struct vcl_ctx *ctx)
 	return ttl_of(ctx, obj_of(ctx));
 }
 
+static bool
+is_uncacheable(const struct object *o)
+{
+	return o != NULL &&
+	    object_is(o, OBJ_PRIVATE | OBJ_HITMISS | OBJ_HITPASS);
+}
+
 VCL_BOOL
 vrt_r_obj_uncacheable(struct vcl_ctx *ctx)
 {
-	const struct object *o = obj_of(ctx);
-
-	return o != NULL &&
-	    object_is(o, OBJ_PRIVATE | OBJ_HITMISS | OBJ_HITPASS);
+	return is_uncacheable(obj_of(ctx));
 }
 
 /* ---- obj_stale: in vcl_backend_refresh ---- */
@@ -155,6 +172,21 @@ vrt_r_obj_stale_hits(struct vcl_ctx *ctx)
 
 	return o != NULL ? (VCL_INT)atomic_load_explicit(&o->hits,
 	    memory_order_relaxed) : 0;
+}
+
+VCL_BOOL
+vrt_r_obj_stale_can_esi(struct vcl_ctx *ctx)
+{
+	return can_esi(ctx->fetch->stale);
+}
+
+VCL_BOOL
+vrt_r_obj_stale_is_valid(struct vcl_ctx *ctx)
+{
+	struct fetch *f = ctx->fetch;
+
+	return f->stale != NULL && !object_is(f->stale, OBJ_DYING) &&
+	       !atomic_load(&f->purged);
 }
 
 VCL_DURATION
@@ -185,10 +217,32 @@ vrt_r_obj_stale_status(struct vcl_ctx *ctx)
 	return h != NULL ? h->status : 0;
 }
 
+VCL_STEVEDORE
+vrt_r_obj_stale_storage(struct vcl_ctx *ctx)
+{
+	const struct object *o = ctx->fetch->stale;
+
+	return o != NULL ? (VCL_STEVEDORE)(const void *)o->stevedore : NULL;
+}
+
+VCL_TIME
+vrt_r_obj_stale_time(struct vcl_ctx *ctx)
+{
+	const struct object *o = ctx->fetch->stale;
+
+	return o != NULL ? load(&o->t_origin) : ctx->now;
+}
+
 VCL_DURATION
 vrt_r_obj_stale_ttl(struct vcl_ctx *ctx)
 {
 	return ttl_of(ctx, ctx->fetch->stale);
+}
+
+VCL_BOOL
+vrt_r_obj_stale_uncacheable(struct vcl_ctx *ctx)
+{
+	return is_uncacheable(ctx->fetch->stale);
 }
 
 /* ---- resp ---- */
@@ -219,16 +273,37 @@ vrt_w_resp_do_esi(struct vcl_ctx *ctx, VCL_BOOL b)
 VCL_STRING
 vrt_r_resp_filters(struct vcl_ctx *ctx)
 {
-	if (ctx->filters.p != NULL)
-		return ctx->filters;
-	return ctx->req->do_esi ? STR("esi") : STR("");
+	return filters_of_delivery(ctx->req);
 }
 
 void
 vrt_w_resp_filters(struct vcl_ctx *ctx, VCL_STRING s)
 {
 	vcl_set_filters(ctx, VCL_HTTP_RESP, s);
-	ctx->req->filters_off = ctx->filters.p != NULL && ctx->filters.len == 0;
+}
+
+VCL_BOOL
+vrt_r_resp_esi_include_onerror(struct vcl_ctx *ctx)
+{
+	return ctx->req->esi_include_onerror;
+}
+
+void
+vrt_w_resp_esi_include_onerror(struct vcl_ctx *ctx, VCL_BOOL b)
+{
+	ctx->req->esi_include_onerror = b;
+}
+
+VCL_STEVEDORE
+vrt_r_resp_storage(struct vcl_ctx *ctx)
+{
+	return ctx->req->resp_storage;
+}
+
+void
+vrt_w_resp_storage(struct vcl_ctx *ctx, VCL_STEVEDORE s)
+{
+	ctx->req->resp_storage = s;
 }
 
 VCL_BOOL

@@ -1,9 +1,8 @@
 /*
- * var_req.c - req.* and req_top.*: the client's request.
- *
- * A request is made by a client, never by another one (an ESI include), so
- * req_top is req.
+ * var_req.c - req.* and req_top.*: the request, and the client's one that it
+ * is an ESI include of, if it is.
  */
+#include "coding.h"
 #include "program.h"
 #include "request.h"
 #include "stevedore.h"
@@ -26,30 +25,7 @@ vrt_w_req_backend_hint(struct vcl_ctx *ctx, VCL_BACKEND b)
 VCL_BOOL
 vrt_r_req_can_gzip(struct vcl_ctx *ctx)
 {
-	struct str list = http_get(ctx->http[VCL_HTTP_REQ],
-	    FIELD_ACCEPT_ENCODING);
-	struct str item, name, weight;
-
-	while (str_next_item(&list, &item)) {
-		const char *semi = memchr(item.p, ';', item.len);
-
-		name = str_trim(str_of(item.p,
-		    semi != NULL ? (size_t)(semi - item.p) : item.len));
-		if (!str_caseeq(name, STR("gzip")) &&
-		    !str_caseeq(name, STR("x-gzip")))
-			continue;
-		if (semi == NULL)
-			return true;
-		/* ";q=0" refuses it (RFC 9110 12.4.2) */
-		weight = str_trim(str_of(semi + 1,
-		    item.p + item.len - (semi + 1)));
-		if (!str_casestarts(weight, STR("q=")))
-			return true;
-		for (size_t i = 2; i < weight.len; i++)
-			if (weight.p[i] >= '1' && weight.p[i] <= '9')
-				return true;
-	}
-	return false;
+	return accepts_coding(ctx->http[VCL_HTTP_REQ], CODING_GZIP);
 }
 
 #define REQ_BOOL(name, member)                                                \
@@ -67,6 +43,7 @@ REQ_BOOL(esi, esi)
 REQ_BOOL(hash_always_miss, hash_always_miss)
 REQ_BOOL(hash_ignore_busy, hash_ignore_busy)
 REQ_BOOL(hash_ignore_vary, hash_ignore_vary)
+REQ_BOOL(only_shared, only_shared)
 REQ_BOOL(trace, trace)
 
 /* An upper limit; -1 is none. */
@@ -183,32 +160,97 @@ vrt_w_req_url(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_url(ctx, VCL_HTTP_REQ, s);
 }
 
-VCL_STRING
+VCL_INT
 vrt_r_req_xid(struct vcl_ctx *ctx)
 {
-	return vrt_int_string(ctx, (int64_t)ctx->req->xid);
+	return (VCL_INT)ctx->req->xid;
+}
+
+/* ---- req_top ---- */
+
+static const struct request *
+top_of(const struct vcl_ctx *ctx)
+{
+	return ctx->req->top;
 }
 
 VCL_STRING
 vrt_r_req_top_method(struct vcl_ctx *ctx)
 {
-	return vrt_r_req_method(ctx);
+	return top_of(ctx)->http.method;
 }
 
 VCL_STRING
 vrt_r_req_top_proto(struct vcl_ctx *ctx)
 {
-	return vrt_r_req_proto(ctx);
+	return vcl_proto(&top_of(ctx)->http);
 }
 
 VCL_TIME
 vrt_r_req_top_time(struct vcl_ctx *ctx)
 {
-	return vrt_r_req_time(ctx);
+	return top_of(ctx)->t_start;
 }
 
 VCL_STRING
 vrt_r_req_top_url(struct vcl_ctx *ctx)
 {
-	return vrt_r_req_url(ctx);
+	return top_of(ctx)->http.target;
+}
+
+/* ---- req0 ---- */
+
+VCL_STRING
+vrt_r_req0_method(struct vcl_ctx *ctx)
+{
+	return ctx->http[VCL_HTTP_REQ0]->method;
+}
+
+VCL_STRING
+vrt_r_req0_proto(struct vcl_ctx *ctx)
+{
+	return vcl_proto(ctx->http[VCL_HTTP_REQ0]);
+}
+
+VCL_STRING
+vrt_r_req0_url(struct vcl_ctx *ctx)
+{
+	return ctx->http[VCL_HTTP_REQ0]->target;
+}
+
+/* ---- filters of bodies that go up ---- */
+
+/* There are none, so that none is the only list that can be set. */
+static void
+set_no_filters(struct vcl_ctx *ctx, const char *name, struct str s)
+{
+	if (str_trim(s).len != 0)
+		vcl_fail(ctx, "%s: there is no filter \"%.*s\"", name,
+		    STR_ARG(s));
+}
+
+VCL_STRING
+vrt_r_req_filters(struct vcl_ctx *ctx)
+{
+	(void)ctx;
+	return STR("");
+}
+
+void
+vrt_w_req_filters(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	set_no_filters(ctx, "req.filters", s);
+}
+
+VCL_STRING
+vrt_r_bereq_filters(struct vcl_ctx *ctx)
+{
+	(void)ctx;
+	return STR("");
+}
+
+void
+vrt_w_bereq_filters(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	set_no_filters(ctx, "bereq.filters", s);
 }

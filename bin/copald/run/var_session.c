@@ -35,21 +35,20 @@ ip_or_none(const struct addr *a)
 	    a->sa.sa_family != AF_INET6) ? &no_addr : a;
 }
 
-static const struct addr *
-peer(const struct vcl_ctx *ctx)
-{
-	if (ctx->req != NULL)
-		return ip_or_none(ctx->req->peer);
-	return ip_or_none(ctx->fetch != NULL ? &ctx->fetch->peer : NULL);
-}
-
-static const struct addr *
-local(const struct vcl_ctx *ctx)
-{
-	if (ctx->req != NULL)
-		return ip_or_none(ctx->req->local);
-	return ip_or_none(ctx->fetch != NULL ? &ctx->fetch->local : NULL);
-}
+/* One of the addresses that a request and a fetch have. */
+#define ADDRESS(name)                                                         \
+	static const struct addr *                                            \
+	name(const struct vcl_ctx *ctx)                                       \
+	{                                                                     \
+		if (ctx->req != NULL)                                         \
+			return ip_or_none(ctx->req->name);                    \
+		return ip_or_none(                                            \
+		    ctx->fetch != NULL ? &ctx->fetch->name : NULL);           \
+	}
+ADDRESS(peer)
+ADDRESS(local)
+ADDRESS(client)
+ADDRESS(server)
 
 VCL_STRING
 vrt_r_client_identity(struct vcl_ctx *ctx)
@@ -60,7 +59,7 @@ vrt_r_client_identity(struct vcl_ctx *ctx)
 		id = ctx->req->client_identity;
 	else if (ctx->fetch != NULL)
 		id = ctx->fetch->client_identity;
-	return id.len != 0 ? id : vrt_ip_string(ctx, peer(ctx));
+	return id.len != 0 ? id : vrt_ip_string(ctx, client(ctx));
 }
 
 void
@@ -74,7 +73,7 @@ vrt_w_client_identity(struct vcl_ctx *ctx, VCL_STRING s)
 VCL_IP
 vrt_r_client_ip(struct vcl_ctx *ctx)
 {
-	return peer(ctx);
+	return client(ctx);
 }
 
 VCL_IP
@@ -86,7 +85,7 @@ vrt_r_remote_ip(struct vcl_ctx *ctx)
 VCL_IP
 vrt_r_server_ip(struct vcl_ctx *ctx)
 {
-	return local(ctx);
+	return server(ctx);
 }
 
 VCL_IP
@@ -98,12 +97,13 @@ vrt_r_local_ip(struct vcl_ctx *ctx)
 VCL_STRING
 vrt_r_server_hostname(struct vcl_ctx *ctx)
 {
-	char name[256];
+	/* asked for once: the thread outlives the transaction */
+	static _Thread_local char name[256];
 
-	if (gethostname(name, sizeof name) != 0)
+	(void)ctx;
+	if (name[0] == '\0' && gethostname(name, sizeof name - 1) != 0)
 		return STR("localhost");
-	name[sizeof name - 1] = '\0';
-	return vcl_keep(ctx, str_from_z(name), "server.hostname");
+	return str_from_z(name);
 }
 
 VCL_STRING
@@ -135,13 +135,13 @@ vrt_r_local_socket(struct vcl_ctx *ctx)
 					     : NULL);
 }
 
-VCL_STRING
+VCL_INT
 vrt_r_sess_xid(struct vcl_ctx *ctx)
 {
 	uint64_t xid = ctx->req != NULL ? ctx->req->sess_xid
 	    : ctx->fetch != NULL ? ctx->fetch->sess_xid : 0;
 
-	return vrt_int_string(ctx, (int64_t)xid);
+	return (VCL_INT)xid;
 }
 
 /*

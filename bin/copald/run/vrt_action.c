@@ -1,7 +1,6 @@
 /*
  * vrt_action.c - what VCL does: verdicts' arguments, key, body, bans.
  */
-#include "backend.h"
 #include "ban.h"
 #include "counters.h"
 #include "core.h"
@@ -36,7 +35,7 @@ vrt_set_pass_ttl(struct vcl_ctx *ctx, double ttl)
 }
 
 void
-vrt_set_vcl(struct vcl_ctx *ctx, const char *label)
+vrt_set_vcl(struct vcl_ctx *ctx, const struct program_label *label)
 {
 	ctx->vcl_label = label;
 }
@@ -73,46 +72,30 @@ struct str
 vrt_ban(struct vcl_ctx *ctx, struct str expression)
 {
 	char err[BAN_ERR_LEN] = "";
-	struct core *core = core_self();
+	uint64_t seq;
 	int r;
 
+	if (ctx->dry)
+		return STR("");
 	if (expression.len == 0) {
 		r = -1;
 		strcpy(err, "No ban conditions found.");
-	} else if (core != NULL) {
-		r = ban_add_wait(core, expression, err);
-	} else { /* vcl_init, on the CLI thread */
-		struct str s = arena_strdup(ctx->ws, expression);
-
-		if (s.p == NULL) {
-			vcl_fail_space(ctx, "ban");
-			return STR("workspace overflow");
-		}
-		r = ban_add(s.p, err);
+	} else {
+		/* in vcl_init on the CLI thread, else on a fiber */
+		r = ban_add(expression, &seq, err);
 	}
-	if (r == 0)
+	if (r == 0) {
+		inval_audit(ctx->log, "ban", expression,
+		    &(struct purged){.seq = seq});
 		return STR("");
+	}
 	if (ctx->log != NULL)
 		log_printf(ctx->log, LOG_VCL_ERROR, "ban(): %s", err);
 	return vcl_keep(ctx, str_from_z(err[0] != '\0' ? err : "failed"),
 	    "ban");
 }
 
-/* ---- backends and stores ---- */
-
-bool
-vrt_backend_healthy(struct vcl_ctx *ctx, const struct backend *b)
-{
-	(void)ctx;
-	return b != NULL && backend_is_healthy(b);
-}
-
-struct backend *
-vrt_backend_resolve(struct vcl_ctx *ctx, struct backend *b)
-{
-	(void)ctx;
-	return b;
-}
+/* ---- stores ---- */
 
 const struct vcl_stevedore *
 vrt_stevedore(struct vcl_ctx *ctx, struct str name)

@@ -4,6 +4,7 @@
  * What VCL sets is checked: nothing that it makes of a client's bytes may end
  * a line or a start line's word, in whatever direction the head goes.
  */
+#include "filters.h"
 #include "http.h"
 #include "vrt_head.h"
 
@@ -19,10 +20,11 @@ static const struct tags field_tags[VCL_HTTP_MAX] = {
 	[VCL_HTTP_OBJ] = {LOG_OBJ_HEADER, LOG_OBJ_HEADER},
 	[VCL_HTTP_RESP] = {LOG_RESP_HEADER, LOG_RESP_UNSET},
 	[VCL_HTTP_OBJ_STALE] = {LOG_OBJ_HEADER, LOG_OBJ_HEADER},
+	[VCL_HTTP_REQ0] = {LOG_REQ_HEADER, LOG_REQ_UNSET},
 };
 
 static const char *const head_name[VCL_HTTP_MAX] = {
-	"req", "req_top", "bereq", "beresp", "obj", "resp", "obj_stale",
+	"req", "req_top", "bereq", "beresp", "obj", "resp", "obj_stale", "req0",
 };
 
 static inline struct field_name
@@ -42,16 +44,46 @@ vrt_hdr_get(struct vcl_ctx *ctx, enum vcl_http which,
 }
 
 static void
+log_field(struct vcl_ctx *ctx, enum log_tag tag, const struct field *f)
+{
+	if (ctx->log != NULL)
+		log_put2(ctx->log, tag, str_of(f->name, f->name_len),
+		    STR(": "), str_of(f->value, f->value_len));
+}
+
+static void
 log_unset(struct vcl_ctx *ctx, const struct http *h, enum log_tag tag,
     const struct field_name *name)
 {
-	if (ctx->log == NULL)
-		return;
 	for (int i = http_find(h, name, 0); i >= 0;
 	    i = http_find(h, name, i + 1))
-		log_put2(ctx->log, tag,
-		    str_of(h->field[i].name, h->field[i].name_len), STR(": "),
-		    str_of(h->field[i].value, h->field[i].value_len));
+		log_field(ctx, tag, &h->field[i]);
+}
+
+/* The value as it goes into the head; p == NULL: not, a failure. */
+static struct str
+check_value(struct vcl_ctx *ctx, enum vcl_http which,
+    const struct field_name *name, struct str value)
+{
+	value = str_trim(value);
+	if (value.len != 0 && !http_is_value(value)) {
+		vcl_fail(ctx, "Bad value of header %s.http.%.*s",
+		    head_name[which], STR_ARG(name->name));
+		return STR_NULL;
+	}
+	return vcl_keep(ctx, value, "header");
+}
+
+static void
+was_put(struct vcl_ctx *ctx, enum vcl_http which,
+    const struct field_name *name, struct str value, bool done)
+{
+	if (!done)
+		vcl_fail(ctx, "No room for header %s.http.%.*s: http_max_hdr "
+		    "is reached", head_name[which], STR_ARG(name->name));
+	else if (ctx->log != NULL)
+		log_put2(ctx->log, field_tags[which].set, name->name,
+		    STR(": "), value);
 }
 
 void
@@ -60,24 +92,63 @@ vcl_head_set(struct vcl_ctx *ctx, enum vcl_http which,
 {
 	struct http *h = ctx->http[which];
 
-	value = str_trim(value);
-	if (value.len != 0 && !http_is_value(value)) {
-		vcl_fail(ctx, "Bad value of header %s.http.%.*s",
-		    head_name[which], STR_ARG(name->name));
-		return;
-	}
-	value = vcl_keep(ctx, value, "header");
+	value = check_value(ctx, which, name, value);
 	if (value.p == NULL)
 		return;
 	log_unset(ctx, h, field_tags[which].unset, name);
-	if (!http_set(h, name, value)) {
-		vcl_fail(ctx, "No room for header %s.http.%.*s: http_max_hdr "
-		    "is reached", head_name[which], STR_ARG(name->name));
+	was_put(ctx, which, name, value, http_set(h, name, value));
+}
+
+void
+vcl_head_add(struct vcl_ctx *ctx, enum vcl_http which,
+    const struct field_name *name, struct str value)
+{
+	value = check_value(ctx, which, name, value);
+	if (value.p != NULL)
+		was_put(ctx, which, name, value,
+		    http_add(ctx->http[which], name, value));
+}
+
+void
+vcl_head_replace_at(struct vcl_ctx *ctx, enum vcl_http which, unsigned i,
+    const struct field_name *name, struct str value)
+{
+	struct http *h = ctx->http[which];
+	struct field added;
+
+	value = check_value(ctx, which, name, value);
+	if (value.p == NULL)
 		return;
-	}
-	if (ctx->log != NULL)
-		log_put2(ctx->log, field_tags[which].set, name->name,
-		    STR(": "), value);
+	log_field(ctx, field_tags[which].unset, &h->field[i]);
+	http_remove_at(h, i);
+	/* there is room for one now, unless it is of an absurd length */
+	was_put(ctx, which, name, value, http_add(h, name, value));
+	if (ctx->failed)
+		return;
+	added = h->field[h->field_n - 1];
+	memmove(&h->field[i + 1], &h->field[i],
+	    (h->field_n - 1 - i) * sizeof added);
+	h->field[i] = added;
+}
+
+void
+vcl_head_remove_at(struct vcl_ctx *ctx, enum vcl_http which, unsigned i)
+{
+	struct http *h = ctx->http[which];
+
+	log_field(ctx, field_tags[which].unset, &h->field[i]);
+	http_remove_at(h, i);
+}
+
+bool
+vcl_head_is_writable(struct vcl_ctx *ctx, enum vcl_http which)
+{
+	if (ctx->http[which] != NULL && which != VCL_HTTP_OBJ &&
+	    which != VCL_HTTP_OBJ_STALE && which != VCL_HTTP_REQ_TOP &&
+	    which != VCL_HTTP_REQ0)
+		return true;
+	vcl_fail(ctx, "%s.http can't be changed here", head_name[which]);
+	return false;
 }
 
 void
@@ -245,36 +316,20 @@ vcl_set_reason(struct vcl_ctx *ctx, enum vcl_http which, struct str s)
 		    s);
 }
 
-static bool
-is_filter(struct str name)
-{
-	static const struct str known[] = {STR("esi"), STR("esi_gzip"),
-	    STR("gunzip"), STR("gzip"), STR("testgunzip")};
-
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (str_eq(name, known[i]))
-			return true;
-	return false;
-}
-
 void
 vcl_set_filters(struct vcl_ctx *ctx, enum vcl_http which, struct str s)
 {
-	struct str rest = str_trim(s);
+	struct str rest = str_trim(s), before;
+	enum filter_id id;
 
-	while (rest.len != 0) {
-		const char *space = memchr(rest.p, ' ', rest.len);
-		struct str name = str_of(rest.p, space != NULL
-		    ? (size_t)(space - rest.p) : rest.len);
-
-		if (!is_filter(name)) {
+	for (before = rest; filters_next(&rest, &id); before = rest)
+		if (id == FILTER_MAX) {
+			before = str_trim(before);
 			vcl_fail(ctx, "%s.filters: there is no filter "
-			    "\"%.*s\"", head_name[which], STR_ARG(name));
+			    "\"%.*s\"", head_name[which],
+			    (int)(before.len - rest.len), before.p);
 			return;
 		}
-		rest = str_trim(str_of(rest.p + name.len,
-		    rest.len - name.len));
-	}
 	s = vcl_keep(ctx, str_trim(s), "filters");
 	if (s.p != NULL)
 		ctx->filters = s;

@@ -12,6 +12,15 @@
 /* One field of that name is left. */
 void vcl_head_set(struct vcl_ctx *, enum vcl_http which,
     const struct field_name *, struct str value);
+/* One more field of that name. */
+void vcl_head_add(struct vcl_ctx *, enum vcl_http which,
+    const struct field_name *, struct str value);
+/* Field i becomes this one. */
+void vcl_head_replace_at(struct vcl_ctx *, enum vcl_http which, unsigned i,
+    const struct field_name *, struct str value);
+void vcl_head_remove_at(struct vcl_ctx *, enum vcl_http which, unsigned i);
+/* false, and a failure: there is no such head here, or it is a stored one */
+bool vcl_head_is_writable(struct vcl_ctx *, enum vcl_http which);
 void vcl_set_method(struct vcl_ctx *, enum vcl_http which, struct str);
 void vcl_set_url(struct vcl_ctx *, enum vcl_http which, struct str);
 void vcl_set_proto(struct vcl_ctx *, enum vcl_http which, struct str);

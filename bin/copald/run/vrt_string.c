@@ -7,6 +7,7 @@
 
 #include "acl.h"
 #include "backend.h"
+#include "encoding.h"
 #include "http_date.h"
 #include "stevedore.h"
 #include "vrt.h"
@@ -18,6 +19,9 @@ vrt_concat(struct vcl_ctx *ctx, unsigned n, const struct str *s)
 	size_t len = 0;
 	char *to, *p;
 
+	/* a part of what was meant could mean something else, to ban() say */
+	if (ctx->failed)
+		return STR("");
 	if (n == 1)
 		return s[0];
 	for (unsigned i = 0; i < n; i++) {
@@ -45,7 +49,7 @@ vrt_concat(struct vcl_ctx *ctx, unsigned n, const struct str *s)
 int
 vrt_str_cmp(struct str a, struct str b)
 {
-	return str_cmp(a, b);
+	return a.p == NULL || b.p == NULL ? 1 : str_cmp(a, b);
 }
 
 static struct str
@@ -174,31 +178,24 @@ vrt_acl_string(const struct vcl_acl *acl)
 }
 
 struct str
+vrt_probe_string(const struct vcl_probe_def *probe)
+{
+	return str_from_z(probe != NULL ? probe->name : NULL);
+}
+
+struct str
 vrt_blob_string(struct vcl_ctx *ctx, struct vcl_blob blob)
 {
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *b = blob.p;
-	size_t len = 2 + (blob.len + 2) / 3 * 4;
-	char *to, *p;
+	char *to = arena_bytes(ctx->ws,
+	    encoding_text_max(ENCODING_BASE64, blob.len) + 2);
+	size_t len;
 
-	p = to = arena_bytes(ctx->ws, len);
-	if (p == NULL) {
+	if (to == NULL) {
 		vcl_fail_space(ctx, "blob");
 		return STR("");
 	}
-	*p++ = ':';
-	for (size_t i = 0; i < blob.len; i += 3) {
-		size_t left = blob.len - i;
-		uint32_t v = (uint32_t)b[i] << 16 |
-		    (left > 1 ? (uint32_t)b[i + 1] << 8 : 0) |
-		    (left > 2 ? b[i + 2] : 0);
-
-		*p++ = digit[v >> 18];
-		*p++ = digit[v >> 12 & 63];
-		*p++ = left > 1 ? digit[v >> 6 & 63] : '=';
-		*p++ = left > 2 ? digit[v & 63] : '=';
-	}
-	*p++ = ':';
-	return str_of(to, len);
+	to[0] = ':';
+	len = encoding_write(ENCODING_BASE64, false, blob.p, blob.len, to + 1);
+	to[len + 1] = ':';
+	return str_of(to, len + 2);
 }

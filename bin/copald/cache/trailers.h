@@ -1,0 +1,20 @@
+/*
+ * trailers.h - trailer fields of a response on their way to the client (RFC
+ * 9110 6.5).
+ */
+#ifndef COPAL_TRAILERS_H
+#define COPAL_TRAILERS_H
+
+#include "fetch.h"
+#include "upstream.h"
+
+/* Does the client say that it takes trailers (10.1.4)? */
+bool trailers_wanted(const struct http *request);
+/* Before the body is read: they will be kept. */
+void trailers_begin(struct fetch *, struct upstream *);
+/* After it: what may be forwarded becomes the object's. */
+void trailers_end(struct fetch *, const struct upstream *);
+/* The stream ends with those of req->obj, if it can and the client wants. */
+void trailers_put(struct request *);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * vmods.h - the modules that are part of copald: vcl/vmod/<name>.vmod.
+ *
+ * VMOD(name)
+ */
+VMOD(accept)
+VMOD(blob)
+VMOD(bodyaccess)
+VMOD(cookie)
+VMOD(digest)
+VMOD(directors)
+VMOD(h2)
+VMOD(header)
+VMOD(json)
+VMOD(math)
+VMOD(proxy)
+VMOD(purge)
+VMOD(querystring)
+VMOD(saintmode)
+VMOD(std)
+VMOD(str)
+VMOD(unix)
+VMOD(var)
+VMOD(vsthrottle)
+VMOD(xkey)

@@ -1,0 +1,213 @@
+/*
+ * digest.c - module digest: checksums, signatures and base64.
+ *
+ * Hashes are OpenSSL's, each looked up once: a lookup costs more than the
+ * hash of a short text.  OpenSSL's configuration file is not read: that needs
+ * more stack than a fiber has.
+ */
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "config.h"
+#include "encoding.h"
+#include "vmod.h"
+#include "vcl/vmod_functions.h"
+
+enum algorithm { MD5, SHA1, SHA224, SHA256, SHA384, SHA512 };
+
+static EVP_MD *algorithms[SHA512 + 1]; /* NULL: this OpenSSL has it not */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+look_up(void)
+{
+	static const char *const names[] = {
+		"MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512",
+	};
+
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	for (unsigned i = 0; i <= SHA512; i++)
+		algorithms[i] = EVP_MD_fetch(NULL, names[i], NULL);
+}
+
+static const EVP_MD *
+algorithm(enum algorithm a)
+{
+	pthread_once(&once, look_up);
+	return algorithms[a];
+}
+
+static VCL_STRING
+hex(struct vcl_ctx *ctx, struct str prefix, const uint8_t *bytes, size_t len)
+{
+	char *p = vrt_alloc(ctx, prefix.len + 2 * len);
+
+	if (p == NULL)
+		return STR_NULL;
+	memcpy(p, prefix.p, prefix.len);
+	encoding_write(ENCODING_HEX, false, bytes, len, p + prefix.len);
+	return str_of(p, prefix.len + 2 * len);
+}
+
+/* ---- hashes ---- */
+
+static VCL_STRING
+hash(struct vcl_ctx *ctx, enum algorithm a, VCL_STRING s)
+{
+	const EVP_MD *md = algorithm(a);
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	unsigned len;
+
+	if (md == NULL || EVP_Digest(s.p != NULL ? s.p : "", s.len, sum, &len,
+	    md, NULL) != 1) {
+		vrt_failf(ctx, "digest: OpenSSL has not this hash");
+		return STR_NULL;
+	}
+	return hex(ctx, STR(""), sum, len);
+}
+
+static VCL_STRING
+hmac(struct vcl_ctx *ctx, enum algorithm a, VCL_STRING key, VCL_STRING s)
+{
+	const EVP_MD *md = algorithm(a);
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	unsigned len;
+
+	if (key.p == NULL) {
+		vrt_log_error(ctx, "digest: a signature's key is unset");
+		return STR_NULL;
+	}
+	if (md == NULL || key.len > INT32_MAX || HMAC(md, key.p, (int)key.len,
+	    (const uint8_t *)(s.p != NULL ? s.p : ""), s.len, sum, &len) ==
+	    NULL) {
+		vrt_failf(ctx, "digest: OpenSSL has not this hash");
+		return STR_NULL;
+	}
+	return hex(ctx, STR("0x"), sum, len);
+}
+
+#define HASH(name, a)                                                         \
+	VCL_STRING                                                            \
+	vmod_digest_hash_##name(struct vcl_ctx *ctx, VCL_STRING s)            \
+	{                                                                     \
+		return hash(ctx, a, s);                                       \
+	}                                                                     \
+	VCL_STRING                                                            \
+	vmod_digest_hmac_##name(struct vcl_ctx *ctx, VCL_STRING key,          \
+	    VCL_STRING s)                                                     \
+	{                                                                     \
+		return hmac(ctx, a, key, s);                                  \
+	}
+HASH(md5, MD5)
+HASH(sha1, SHA1)
+HASH(sha224, SHA224)
+HASH(sha256, SHA256)
+HASH(sha384, SHA384)
+HASH(sha512, SHA512)
+
+static VCL_STRING
+crc_hex(struct vcl_ctx *ctx, uint32_t crc)
+{
+	uint8_t b[4] = {(uint8_t)crc, (uint8_t)(crc >> 8),
+	    (uint8_t)(crc >> 16), (uint8_t)(crc >> 24)};
+
+	return hex(ctx, STR(""), b, sizeof b);
+}
+
+/* A bit at a time: headers are short. */
+VCL_STRING
+vmod_digest_hash_crc32(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (size_t i = 0; i < s.len; i++) {
+		crc ^= (uint32_t)(uint8_t)s.p[i] << 24;
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc << 1 ^ (crc >> 31 ? 0x04c11db7 : 0);
+	}
+	return crc_hex(ctx, ~crc);
+}
+
+VCL_STRING
+vmod_digest_hash_crc32b(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (size_t i = 0; i < s.len; i++) {
+		crc ^= (uint8_t)s.p[i];
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	return crc_hex(ctx, ~crc);
+}
+
+/* ---- base64 ---- */
+
+static VCL_STRING
+encode(struct vcl_ctx *ctx, enum encoding e, struct str s)
+{
+	char *p = vrt_alloc(ctx, encoding_text_max(e, s.len) + 1);
+
+	return p != NULL
+	    ? str_of(p, encoding_write(e, false, s.p, s.len, p)) : STR_NULL;
+}
+
+static VCL_STRING
+encode_hex(struct vcl_ctx *ctx, enum encoding e, struct str s)
+{
+	size_t len;
+	char *bytes;
+
+	if (str_casestarts(s, STR("0x"))) {
+		s.p += 2;
+		s.len -= 2;
+	}
+	bytes = vrt_alloc(ctx, encoding_bytes_max(ENCODING_HEX, s.len) + 1);
+	if (bytes == NULL || !encoding_read(ENCODING_HEX, s, bytes, &len))
+		return STR_NULL;
+	return encode(ctx, e, str_of(bytes, len));
+}
+
+static VCL_STRING
+decode(struct vcl_ctx *ctx, enum encoding e, struct str s)
+{
+	char *p = vrt_alloc(ctx, encoding_bytes_max(e, s.len) + 1);
+	size_t len;
+
+	/* padding may be there or not, in all of them */
+	for (unsigned i = 0; i < 2 && s.len > 0 && s.p[s.len - 1] == '='; i++)
+		s.len--;
+	if (p == NULL || !encoding_read(e, s, p, &len))
+		return STR_NULL;
+	return str_of(p, strnlen(p, len));
+}
+
+#define BASE64(name, e)                                                       \
+	VCL_STRING                                                            \
+	vmod_digest_##name(struct vcl_ctx *ctx, VCL_STRING s)                 \
+	{                                                                     \
+		return encode(ctx, e, s);                                     \
+	}                                                                     \
+	VCL_STRING                                                            \
+	vmod_digest_##name##_hex(struct vcl_ctx *ctx, VCL_STRING s)           \
+	{                                                                     \
+		return encode_hex(ctx, e, s);                                 \
+	}                                                                     \
+	VCL_STRING                                                            \
+	vmod_digest_##name##_decode(struct vcl_ctx *ctx, VCL_STRING s)        \
+	{                                                                     \
+		return decode(ctx, e, s);                                     \
+	}
+BASE64(base64, ENCODING_BASE64)
+BASE64(base64url, ENCODING_BASE64URL)
+BASE64(base64url_nopad, ENCODING_BASE64URLNOPAD)
+
+VCL_STRING
+vmod_digest_version(struct vcl_ctx *ctx)
+{
+	(void)ctx;
+	return VCL_S(PACKAGE_VERSION);
+}
