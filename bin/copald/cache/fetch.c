@@ -6,12 +6,10 @@
  *     +--------+----------+------> ERROR -------+---> FAIL
  *                                  RETRY goes back to FETCH
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend_conn.h"
 #include "ban.h"
-#include "cache_status.h"
 #include "core.h"
 #include "counters.h"
 #include "esi_plan.h"
@@ -34,33 +32,8 @@
 #include "trailers.h"
 #include "vary.h"
 
-enum fetch_step {
-	FS_FETCH,
-	FS_CONNECT,
-	FS_ANSWER,
-	FS_REFRESH,
-	FS_RESPONSE,
-	FS_BODY,
-	FS_BLOCKS,
-	FS_RETRY,
-	FS_ERROR,
-	FS_FAIL,
-	FS_DONE,
-};
-
-struct fetching { /* what lives as long as the fiber */
-	struct fetch *f;
-	struct upstream up;
-	enum upstream_error error;
-	bool again;     /* the second try after a stale connection */
-	const struct backend *asked; /* the last one that got the request */
-	bool early;     /* answered before it had read our body */
-	bool answered;  /* the head of the final answer was read */
-	unsigned interim_n; /* 1xx so far */
-};
-
-static void
-event(struct fetch *f, const char *what)
+void
+fetch_event(struct fetch *f, const char *what)
 {
 	double now = loop_wall(f->core->loop);
 
@@ -71,8 +44,8 @@ event(struct fetch *f, const char *what)
 /* --- steps ----------------------------------------------------------------- */
 
 /* vcl_backend_error makes the answer. */
-static enum fetch_step
-fail_with(struct fetch *f, enum failure failure, const char *why)
+enum fetch_step
+fetch_fail_with(struct fetch *f, enum failure failure, const char *why)
 {
 	f->failure = failure;
 	f->error = why;
@@ -82,8 +55,8 @@ fail_with(struct fetch *f, enum failure failure, const char *why)
 }
 
 /* Without an answer; FS_FAIL says it in the log. */
-static enum fetch_step
-give_up(struct fetch *f, enum failure failure, const char *why)
+enum fetch_step
+fetch_give_up(struct fetch *f, enum failure failure, const char *why)
 {
 	f->failure = failure;
 	f->error = why;
@@ -98,12 +71,12 @@ vcl_error(struct fetch *f)
 }
 
 /* of a verdict that ends the fetch */
-static enum fetch_step
-vcl_ended(struct fetch *f, enum vcl_ret ret)
+enum fetch_step
+fetch_vcl_ended(struct fetch *f, enum vcl_ret ret)
 {
 	if (ret == VCL_RET_ABANDON)
-		return give_up(f, FAILURE_VCL_ABANDON, "abandoned by VCL");
-	return give_up(f, FAILURE_VCL_FAILED, "VCL failed");
+		return fetch_give_up(f, FAILURE_VCL_ABANDON, "abandoned by VCL");
+	return fetch_give_up(f, FAILURE_VCL_FAILED, "VCL failed");
 }
 
 static enum fetch_step
@@ -126,19 +99,19 @@ step_fetch(struct fetching *x)
 	if (ret == VCL_RET_ERROR)
 		return vcl_error(f);
 	if (ret != VCL_RET_FETCH)
-		return vcl_ended(f, ret);
+		return fetch_vcl_ended(f, ret);
 	if (f->ctx.unset_body)
 		f->has_body = false;
 	/* a restart: it can't be had again, and a part must not look whole */
 	if (f->has_body && !f->req->buffered &&
 	    f->req->stream->body_received > 0)
-		return fail_with(f, FAILURE_BODY_SENT,
+		return fetch_fail_with(f, FAILURE_BODY_SENT,
 		    "the request's body was sent before");
 	f->origin = backend_resolve(&f->ctx, f->backend);
 	if (f->origin == NULL)
-		return fail_with(f, FAILURE_NO_BACKEND, "no backend");
+		return fetch_fail_with(f, FAILURE_NO_BACKEND, "no backend");
 	if (!fetch_finish_bereq(f))
-		return fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
+		return fetch_fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
 	return FS_CONNECT;
 }
 
@@ -194,7 +167,7 @@ step_connect(struct fetching *x)
 	int err;
 
 	if (f->retries > 0 && !x->again && !may_retry(x, b))
-		return fail_with(f, FAILURE_RETRIES,
+		return fetch_fail_with(f, FAILURE_RETRIES,
 		    "not sent again: beyond retry_budget");
 	e = backend_get(b, &wish, &conn, &err);
 	if (e != BACKEND_OK) {
@@ -220,12 +193,12 @@ step_connect(struct fetching *x)
 	log_printf(&f->log, LOG_BACKEND_OPEN, "%d %s.%s %s %u %s",
 	    conn->src.fd, b->program_name, b->name, text,
 	    addr_port(&conn->addr), conn->reused ? "reuse" : "connect");
-	event(f, "Connected");
+	fetch_event(f, "Connected");
 	return FS_ANSWER;
 }
 
-static void
-conn_done(struct fetching *x, bool keep)
+void
+fetch_conn_done(struct fetching *x, bool keep)
 {
 	struct fetch *f = x->f;
 
@@ -237,139 +210,6 @@ conn_done(struct fetching *x, bool keep)
 	f->sent_head += x->up.sent_head;
 	f->sent_body += x->up.sent_body;
 	backend_conn_put(&x->up.conn, keep);
-}
-
-/* 1xx are not the answer (RFC 9110 15.2); a flood of them is cut. */
-enum { INTERIM_MAX = 16 };
-
-/* 103 goes on to the client, without what is for us (RFC 8297). */
-static void
-relay_interim(struct fetch *f)
-{
-	struct stream *s = f->req != NULL ? f->req->stream : NULL;
-
-	log_status(&f->log, LOG_BERESP_STATUS, f->beresp.status);
-	if (f->beresp.status != 103 || !params->early_hints || s == NULL ||
-	    s->ops->interim == NULL)
-		return;
-	fetch_strip_beresp(f);
-	s->ops->interim(s, &f->beresp);
-}
-
-/* The next head: a 1xx, or that of the final answer (x->answered). */
-static enum upstream_error
-read_head(struct fetching *x)
-{
-	struct fetch *f = x->f;
-	struct h1_limits limits = {(uint32_t)params->http_resp_size,
-	    (uint32_t)params->http_resp_hdr_len};
-	enum upstream_error e;
-
-	f->beresp.field_n = 0;
-	f->beresp.overflow = false;
-	e = upstream_read_head(&x->up, &f->beresp, &f->framing,
-	    str_eq(f->bereq.method, STR("HEAD")), &limits);
-	if (e != UP_OK)
-		return e;
-	if (f->beresp.status == 101) {
-		x->up.why = "101 Switching Protocols without Upgrade";
-		return UP_BAD_HEAD;
-	}
-	x->answered = f->beresp.status >= 200;
-	if (x->answered)
-		return UP_OK;
-	if (++x->interim_n == INTERIM_MAX) {
-		x->up.why = "too many 1xx responses";
-		return UP_BAD_HEAD;
-	}
-	relay_interim(f);
-	return UP_OK;
-}
-
-static enum upstream_error
-read_answer(struct fetching *x)
-{
-	enum upstream_error e = UP_OK;
-
-	while (e == UP_OK && !x->answered)
-		e = read_head(x);
-	return e;
-}
-
-/*
- * The origin speaks while the body is sent.  An error, or its last answer, is
- * the end of that (RFC 9112 9.5); what it says else can wait.
- */
-static enum upstream_error
-answer_while_sending(void *priv)
-{
-	struct fetching *x = priv;
-	enum upstream_error e;
-
-	do {
-		e = read_head(x);
-	} while (e == UP_OK && !x->answered && x->up.have > x->up.at);
-	if (e != UP_OK || !x->answered)
-		return e;
-	x->up.on_answer = NULL;
-	return x->f->beresp.status >= 400 || !x->f->framing.keep_alive ?
-	    UP_ANSWERED : UP_OK;
-}
-
-/*
- * The client waits for 100 Continue, and so do we (RFC 9110 10.1.1); many
- * origins know nothing of it.
- */
-static enum upstream_error
-ask_for_body(struct fetching *x)
-{
-	enum upstream_error e = UP_OK;
-
-	if (http_get(&x->f->bereq, FIELD_EXPECT).p == NULL)
-		return UP_OK;
-	while (e == UP_OK && !x->answered) {
-		if (x->up.have == x->up.at)
-			e = upstream_wait_answer(&x->up,
-			    params->expect_timeout);
-		if (e == UP_FIRST_BYTE)
-			return UP_OK;
-		if (e == UP_OK)
-			e = read_head(x);
-		if (e == UP_OK && x->f->beresp.status == 100)
-			return UP_OK;
-	}
-	return e == UP_OK ? UP_ANSWERED : e;
-}
-
-/* The client's body goes to the origin as it comes. */
-static enum upstream_error
-send_body(struct fetching *x)
-{
-	struct fetch *f = x->f;
-	bool chunked = f->req->framing.body == H1_CHUNKED;
-	struct stream *s = f->req->stream;
-	char *buf = malloc(REQUEST_BODY_WINDOW);
-	enum upstream_error e = buf == NULL ? UP_NO_MEMORY : ask_for_body(x);
-
-	x->up.on_answer = answer_while_sending;
-	x->up.on_answer_priv = x;
-	while (e == UP_OK) {
-		ssize_t n = s->ops->read_body(s, buf, REQUEST_BODY_WINDOW);
-
-		if (n < 0)
-			e = UP_CLIENT; /* cut short: never completed */
-		else if (n == 0)
-			break;
-		else {
-			f->body_sent = true;
-			e = upstream_send_body(&x->up, buf, (size_t)n, chunked);
-		}
-	}
-	free(buf);
-	if (e == UP_OK)
-		e = upstream_send_end(&x->up, chunked);
-	x->up.on_answer = NULL;
-	return e;
 }
 
 /* Since its connection was asked for. */
@@ -385,7 +225,7 @@ forget_answer(struct fetching *x)
 {
 	struct fetch *f = x->f;
 
-	conn_done(x, false);
+	fetch_conn_done(x, false);
 	f->failure = FAILURE_NONE;
 	f->origin = NULL;
 	f->was_304 = false;
@@ -416,17 +256,17 @@ step_answer(struct fetching *x)
 	    memory_order_relaxed);
 	e = upstream_send_head(&x->up, &f->bereq, &f->ws);
 	if (e == UP_OK && f->has_body)
-		e = send_body(x);
+		e = fetch_send_body(x);
 	/* an origin may answer before it has read all, and close */
 	x->early = (e == UP_SEND || e == UP_ANSWERED) && f->has_body;
 	if (e == UP_OK || x->early) {
-		event(f, "Bereq");
-		e = read_answer(x);
+		fetch_event(f, "Bereq");
+		e = fetch_read_answer(x);
 	}
 	if (e == UP_OK) {
 		backend_answered(f->origin, seconds_since_asked(x), false);
 		f->got_status = f->beresp.status;
-		event(f, "Beresp");
+		fetch_event(f, "Beresp");
 		log_put(&f->log, LOG_BERESP_PROTOCOL, STR("HTTP/1.1"));
 		log_status(&f->log, LOG_BERESP_STATUS, f->beresp.status);
 		log_put(&f->log, LOG_BERESP_REASON, f->beresp.reason);
@@ -442,34 +282,34 @@ step_answer(struct fetching *x)
 			forget_answer(x);
 			return FS_FETCH;
 		case ANSWER_CHANGED:
-			conn_done(x, false);
+			fetch_conn_done(x, false);
 			f->blocks.changed = true;
-			return give_up(f, FAILURE_BODY_CUT,
+			return fetch_give_up(f, FAILURE_BODY_CUT,
 			    "what was stored a part of has changed");
 		case ANSWER_BAD:
-			conn_done(x, false);
-			return fail_with(f, FAILURE_BAD_RESPONSE,
+			fetch_conn_done(x, false);
+			return fetch_fail_with(f, FAILURE_BAD_RESPONSE,
 			    "not the part that was asked for");
 		}
 		if (f->beresp.status == 304 && f->stale != NULL)
 			return FS_REFRESH;
 		if (f->beresp.status == 304 && !f->is_pass) {
-			conn_done(x, false);
-			return fail_with(f, FAILURE_BAD_RESPONSE,
+			fetch_conn_done(x, false);
+			return fetch_fail_with(f, FAILURE_BAD_RESPONSE,
 			    "304 to what was no condition");
 		}
 		return FS_RESPONSE;
 	}
 	if ((e == UP_CLOSED_EARLY || e == UP_SEND) && x->up.conn->reused &&
 	    !x->again && may_send_again(f) && may_retry(x, f->origin)) {
-		conn_done(x, false);
+		fetch_conn_done(x, false);
 		x->again = true;
 		COUNT_INC(backend_retry);
 		return FS_CONNECT;
 	}
 	if (e == UP_CLIENT) {
-		conn_done(x, false);
-		return give_up(f, FAILURE_CLIENT_BODY,
+		fetch_conn_done(x, false);
+		return fetch_give_up(f, FAILURE_CLIENT_BODY,
 		    "the client's body was cut short");
 	}
 	if (e == UP_BAD_HEAD && x->up.have > 0)
@@ -477,8 +317,8 @@ step_answer(struct fetching *x)
 		    x->up.have < 200 ? x->up.have : 200));
 	backend_answered(f->origin, seconds_since_asked(x), true);
 	e = e == UP_OK ? UP_SEND : e;
-	conn_done(x, false);
-	return fail_with(f, failure_of_upstream(e),
+	fetch_conn_done(x, false);
+	return fetch_fail_with(f, failure_of_upstream(e),
 	    upstream_error_text(&x->up, e));
 }
 
@@ -494,7 +334,7 @@ step_refresh(struct fetching *x)
 	f->was_304 = true;
 	f->ctx.http[VCL_HTTP_OBJ_STALE] = &f->stale->http;
 	f->tags = f->stale->tags;
-	conn_done(x, f->framing.keep_alive && x->up.have == x->up.at);
+	fetch_conn_done(x, f->framing.keep_alive && x->up.have == x->up.at);
 	fetch_freshness(f);
 	ret = program_call(&f->ctx, VCL_SUB_BACKEND_REFRESH);
 	switch (ret) {
@@ -512,10 +352,10 @@ step_refresh(struct fetching *x)
 	case VCL_RET_ERROR:
 		return vcl_error(f);
 	default:
-		return vcl_ended(f, ret);
+		return fetch_vcl_ended(f, ret);
 	}
 	if (!ok)
-		return fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
+		return fetch_fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
 	return FS_RESPONSE;
 }
 
@@ -553,7 +393,7 @@ step_response(struct fetching *x)
 	case VCL_RET_DELIVER:
 		if (!fetch_may_hide_error(f))
 			return FS_BODY;
-		conn_done(x, false);
+		fetch_conn_done(x, false);
 		fetch_serve_stale(f, "the origin answered with an error");
 		return FS_DONE;
 	case VCL_RET_PASS:
@@ -565,14 +405,14 @@ step_response(struct fetching *x)
 		}
 		return FS_BODY;
 	case VCL_RET_RETRY:
-		conn_done(x, false);
+		fetch_conn_done(x, false);
 		return FS_RETRY;
 	case VCL_RET_ERROR:
-		conn_done(x, false);
+		fetch_conn_done(x, false);
 		return vcl_error(f);
 	default:
-		conn_done(x, false);
-		return vcl_ended(f, ret);
+		fetch_conn_done(x, false);
+		return fetch_vcl_ended(f, ret);
 	}
 }
 
@@ -581,21 +421,21 @@ step_retry(struct fetching *x)
 {
 	struct fetch *f = x->f;
 
-	conn_done(x, false);
+	fetch_conn_done(x, false);
 	/* from vcl_backend_error there is no way back to it: see there */
 	if (f->retries >= params->max_retries) {
 		log_put(&f->log, LOG_VCL_ERROR,
 		    STR("Too many retries, failing"));
-		return fail_with(f, FAILURE_RETRIES, "too many retries");
+		return fetch_fail_with(f, FAILURE_RETRIES, "too many retries");
 	}
 	if (f->body_sent)
-		return give_up(f, FAILURE_BODY_SENT,
+		return fetch_give_up(f, FAILURE_BODY_SENT,
 		    "the request's body can't be sent again");
 	f->retries++;
 	forget_answer(x);
 	/* as vcl_backend_response or _error left it */
 	http_copy(&f->bereq0, &f->bereq);
-	event(f, "Retry");
+	fetch_event(f, "Retry");
 	return FS_FETCH;
 }
 
@@ -624,7 +464,7 @@ body_of_stale(struct fetch *f)
 	bool cacheable = fetch_is_cacheable(f);
 
 	if (fetch_object_reuse_body(f, cacheable) != 0)
-		return fail_with(f, FAILURE_MEMORY, "the stored body is gone");
+		return fetch_fail_with(f, FAILURE_MEMORY, "the stored body is gone");
 	fetch_publish(f, cacheable);
 	if (cacheable && f->obj->store_seq == 0 && f->obj->body.flat != NULL)
 		fetch_store(f);
@@ -661,8 +501,8 @@ step_body(struct fetching *x)
 	bool cacheable;
 
 	if (!f->was_304 && has_body(f) && !start_filters(f)) {
-		conn_done(x, false);
-		return fail_with(f, FAILURE_MEMORY, "no memory for filters");
+		fetch_conn_done(x, false);
+		return fetch_fail_with(f, FAILURE_MEMORY, "no memory for filters");
 	}
 	switch (vary_make(&f->beresp, f->is_pass ? &f->bereq : &f->bereq0,
 	    &f->ws, &f->vary)) {
@@ -676,8 +516,8 @@ step_body(struct fetching *x)
 		break;
 	}
 	if (!fetch_object_make(f)) {
-		conn_done(x, false);
-		return give_up(f, FAILURE_MEMORY, "out of memory");
+		fetch_conn_done(x, false);
+		return fetch_give_up(f, FAILURE_MEMORY, "out of memory");
 	}
 	fetch_late_claim(f);
 	if (f->was_304)
@@ -692,8 +532,8 @@ step_body(struct fetching *x)
 		forget_answer(x);
 		return FS_FETCH;
 	case BLOCKS_NO_MEMORY:
-		conn_done(x, false);
-		return give_up(f, FAILURE_MEMORY, "out of memory");
+		fetch_conn_done(x, false);
+		return fetch_give_up(f, FAILURE_MEMORY, "out of memory");
 	}
 	if (!cacheable)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
@@ -725,13 +565,13 @@ step_body(struct fetching *x)
 	if (e != UP_OK) {
 		f->error = upstream_error_text(&x->up, e);
 		log_put(&f->log, LOG_FETCH_ERROR, str_from_z(f->error));
-		conn_done(x, false);
+		fetch_conn_done(x, false);
 		COUNT_INC(fetch_failed);
 		return atomic_load(&f->state) == FETCH_READY ? FS_DONE :
-		    fail_with(f, failure_of_upstream(e), f->error);
+		    fetch_fail_with(f, failure_of_upstream(e), f->error);
 	}
-	event(f, "BerespBody");
-	conn_done(x, f->framing.keep_alive && !x->up.eof &&
+	fetch_event(f, "BerespBody");
+	fetch_conn_done(x, f->framing.keep_alive && !x->up.eof &&
 	    f->framing.body != H1_UNTIL_CLOSE && x->up.have == x->up.at &&
 	    !x->early);
 	if (atomic_load(&f->state) == FETCH_RUNNING)
@@ -747,8 +587,8 @@ step_blocks(struct fetching *x)
 	enum upstream_error e;
 
 	if (!fetch_blocks_open(f)) {
-		conn_done(x, false);
-		return give_up(f, FAILURE_MEMORY, "out of memory");
+		fetch_conn_done(x, false);
+		return fetch_give_up(f, FAILURE_MEMORY, "out of memory");
 	}
 	body_counters(f);
 	if (f->blocks.head != NULL) {
@@ -764,106 +604,10 @@ step_blocks(struct fetching *x)
 		log_put(&f->log, LOG_FETCH_ERROR, str_from_z(f->error));
 		COUNT_INC(fetch_failed);
 	}
-	event(f, "BerespBody");
-	conn_done(x, e == UP_OK && f->framing.keep_alive && !x->up.eof &&
+	fetch_event(f, "BerespBody");
+	fetch_conn_done(x, e == UP_OK && f->framing.keep_alive && !x->up.eof &&
 	    f->framing.body == H1_LENGTH && x->up.left == 0 &&
 	    x->up.have == x->up.at);
-	return FS_DONE;
-}
-
-/* vcl_backend_error makes a response of its own. */
-static enum fetch_step
-step_error(struct fetching *x)
-{
-	struct fetch *f = x->f;
-	struct http *h = &f->beresp;
-	double now = loop_wall(f->core->loop);
-	unsigned status = 503;
-	enum vcl_ret ret;
-	bool cacheable;
-
-	/* RFC 9112 5.2, 6.3 */
-	if (f->failure == FAILURE_BAD_RESPONSE && params->bad_gateway)
-		status = 502;
-
-	COUNT_INC(fetch_failed);
-	conn_done(x, false);
-	object_unref(&f->obj);
-	h->field_n = 0;
-	h->overflow = false;
-	h->version = 11;
-	if (f->ctx.synth_status >= 200 && f->ctx.synth_status <= 999)
-		status = (unsigned)f->ctx.synth_status;
-	h->status = (uint16_t)status;
-	h->reason = f->ctx.synth_reason.p != NULL ? f->ctx.synth_reason :
-	    f->ctx.synth_status != 0 ? str_from_z(http_reason(status)) :
-	    STR("Backend fetch failed");
-	f->ctx.synth_status = 0;
-	f->ctx.synth_reason = STR_NULL;
-	f->ctx.body = (struct vcl_buf){0};
-	f->ctx.http[VCL_HTTP_BERESP] = h;
-	http_add_known(h, FIELD_DATE, arena_strdup(&f->ws,
-	    core_date(f->core)));
-	http_add_known(h, FIELD_SERVER, STR("Copal"));
-	log_put(&f->log, LOG_FAILURE, failure_name(f->failure));
-	cache_status_failed(h, f->failure, &f->ws);
-	f->t_origin = now;
-	f->age = f->ttl = f->grace = f->keep = 0;
-	f->ask_first = f->has_lists = false;
-	/* who waits for the same key gets this answer, not one each */
-	if (f->busy != NULL && index_has_waiters(f->busy)) {
-		f->ttl = 1;
-		f->grace = f->keep = 5;
-	}
-	f->vary = f->tags = STR_NULL;
-	log_status(&f->log, LOG_BERESP_STATUS, h->status);
-	log_put(&f->log, LOG_BERESP_REASON, h->reason);
-	ret = program_call(&f->ctx, VCL_SUB_BACKEND_ERROR);
-	switch (ret) {
-	case VCL_RET_DELIVER:
-		break;
-	case VCL_RET_RETRY:
-		if (f->retries >= params->max_retries)
-			return give_up(f, FAILURE_RETRIES, "too many retries");
-		return FS_RETRY;
-	default:
-		return vcl_ended(f, ret);
-	}
-	if (fetch_may_serve_stale(f)) {
-		fetch_serve_stale(f, f->error != NULL ? f->error :
-		    "the fetch failed");
-		return FS_DONE;
-	}
-	http_unset(h, FIELD_CONTENT_LENGTH);
-	if (!fetch_object_make(f))
-		return give_up(f, FAILURE_MEMORY, "out of memory");
-	atomic_fetch_or(&f->obj->flags, OBJ_SYNTH);
-	f->framing.body = H1_LENGTH;
-	f->framing.length = f->ctx.body.len;
-	cacheable = fetch_is_cacheable(f) && !f->is_bgfetch;
-	if (!cacheable)
-		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
-	f->obj->body.expected = (int64_t)f->ctx.body.len;
-	if (body_set(&f->obj->body, f->ctx.body.p, f->ctx.body.len) != 0)
-		return give_up(f, FAILURE_MEMORY, "out of memory");
-	fetch_publish(f, cacheable);
-	return FS_DONE;
-}
-
-static enum fetch_step
-step_fail(struct fetching *x)
-{
-	struct fetch *f = x->f;
-
-	conn_done(x, false);
-	log_printf(&f->log, LOG_FETCH_ERROR, "failed: %s",
-	    f->error != NULL ? f->error : "unknown");
-	COUNT_INC(fetch_failed);
-	if (f->busy != NULL)
-		index_release(&f->busy);
-	object_unref(&f->obj);
-	f->req = NULL;
-	fetch_set_state(f, FETCH_FAILED);
 	return FS_DONE;
 }
 
@@ -879,15 +623,15 @@ fetch_run(void *arg)
 		[FS_BODY] = step_body,
 		[FS_BLOCKS] = step_blocks,
 		[FS_RETRY] = step_retry,
-		[FS_ERROR] = step_error,
-		[FS_FAIL] = step_fail,
+		[FS_ERROR] = fetch_step_error,
+		[FS_FAIL] = fetch_step_fail,
 	};
 	struct fetching x = {.f = arg};
 	struct fetch *f = arg;
 	enum fetch_step step = FS_FETCH;
 
 	if (!fetch_make_conditional(f))
-		step = fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
+		step = fetch_fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
 	while (step != FS_DONE)
 		step = steps[step](&x);
 	index_fetch_ends(f);

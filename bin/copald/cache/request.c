@@ -10,7 +10,6 @@
 #include "backend.h"
 #include "ban.h"
 #include "blocks.h"
-#include "coding.h"
 #include "core.h"
 #include "counters.h"
 #include "deliver.h"
@@ -18,7 +17,6 @@
 #include "store.h"
 #include "fetch_body.h"
 #include "fetch_head.h"
-#include "forwarded.h"
 #include "hops.h"
 #include "index.h"
 #include "invalidate.h"
@@ -27,6 +25,7 @@
 #include "params.h"
 #include "pipe.h"
 #include "program.h"
+#include "request_impl.h"
 #include "stevedore.h"
 #include "stream.h"
 #include "worker.h"
@@ -43,8 +42,8 @@ request_step_name(enum request_step s)
 	return s < STEP_MAX ? names[s] : "";
 }
 
-static void
-event(struct request *req, const char *what)
+void
+request_event(struct request *req, const char *what)
 {
 	double now = loop_wall(req->core->loop);
 
@@ -60,8 +59,8 @@ log_failure(struct request *req)
 }
 
 /* What a step held and its verdict does not need any more. */
-static void
-drop_objects(struct request *req)
+void
+request_drop_objects(struct request *req)
 {
 	if (req->busy != NULL)
 		index_release(&req->busy);
@@ -101,7 +100,7 @@ vcl_failed(struct request *req)
 static enum request_step
 common_verdict(struct request *req, enum vcl_ret ret)
 {
-	drop_objects(req);
+	request_drop_objects(req);
 	switch (ret) {
 	case VCL_RET_SYNTH:
 		return STEP_SYNTH;
@@ -112,50 +111,7 @@ common_verdict(struct request *req, enum vcl_ret ret)
 	}
 }
 
-/* Before policy: what every policy would do. */
-static bool
-prepare(struct request *req)
-{
-	struct http *h = &req->http;
-
-	if (!forwarded_put(req))
-		return false;
-	if (http_get(h, FIELD_ACCEPT_ENCODING).p == NULL ||
-	    !params->http_gzip_support)
-		return true;
-	if (accepts_coding(h, CODING_GZIP))
-		return http_set_known(h, FIELD_ACCEPT_ENCODING, STR("gzip"));
-	http_unset(h, FIELD_ACCEPT_ENCODING);
-	return true;
-}
-
 /* --- steps ---------------------------------------------------------------- */
-
-/* The request as a program finds it; nothing was said yet. */
-static void
-begin_policy(struct request *req)
-{
-	const struct stream_timeouts *t = &req->stream->timeouts;
-	struct vcl_ctx *ctx = &req->ctx;
-
-	vcl_ctx_init(ctx, &req->ws, &req->log, req->program);
-	ctx->req = req;
-	ctx->sess = (struct vcl_sess){.timeout_idle = t->idle,
-	    .timeout_linger = -1, .send_timeout = t->send,
-	    .idle_send_timeout = t->idle_send};
-	ctx->now = loop_wall(req->core->loop);
-	ctx->http[VCL_HTTP_REQ] = &req->http;
-	ctx->http[VCL_HTTP_REQ_TOP] = &req->top->http;
-	ctx->original_req = ctx->http[VCL_HTTP_REQ0] = &req->received;
-	req->client_identity = STR_NULL;
-	req->backend_hint = NULL;
-	req->storage = NULL;
-	req->ttl_limit = req->grace_limit = req->error_limit = -1;
-	req->only_shared = req->no_store = false;
-	req->esi = true;
-	req->hash_always_miss = req->hash_ignore_busy =
-	    req->hash_ignore_vary = req->trace = false;
-}
 
 /* return (vcl(label)): the request begins again, with another program. */
 static enum request_step
@@ -180,13 +136,13 @@ switch_program(struct request *req)
 	vcl_ctx_end(&req->ctx);
 	request_rollback(req);
 	arena_rollback(&req->ws, req->ws_mark);
-	begin_policy(req);
+	request_begin_policy(req);
 	req->ctx.kept_body = kept;
-	return prepare(req) ? STEP_RECV : STEP_FAIL;
+	return request_prepare(req) ? STEP_RECV : STEP_FAIL;
 }
 
-static enum request_step
-step_recv(struct request *req)
+enum request_step
+request_step_recv(struct request *req)
 {
 	enum vcl_ret ret;
 
@@ -223,8 +179,8 @@ step_recv(struct request *req)
 	}
 }
 
-static enum request_step
-step_hash(struct request *req)
+enum request_step
+request_step_hash(struct request *req)
 {
 	enum vcl_ret ret = program_call(&req->ctx, VCL_SUB_HASH);
 
@@ -262,7 +218,7 @@ miss_after_hit(struct request *req)
 	struct objhead *busy = req->busy;
 
 	req->busy = NULL;
-	drop_objects(req);
+	request_drop_objects(req);
 	req->busy = busy;
 	if (busy == NULL &&
 	    index_claim(&req->key, &req->busy) != CLAIM_GRANTED)
@@ -312,7 +268,7 @@ step_hit(struct request *req)
 	case VCL_RET_DELIVER:
 		/* that it is not what the client has, the origin may say */
 		if (deliver_precondition_fails(req, &o->http)) {
-			drop_objects(req);
+			request_drop_objects(req);
 			req->is_hit = false;
 			return STEP_PASS;
 		}
@@ -327,7 +283,7 @@ step_hit(struct request *req)
 		}
 		return STEP_DELIVER;
 	case VCL_RET_PASS:
-		drop_objects(req);
+		request_drop_objects(req);
 		req->is_hit = false;
 		return STEP_PASS;
 	case VCL_RET_MISS:
@@ -351,7 +307,7 @@ goes_on(struct request *req, enum request_step *step)
 	case HOPS_LOOP:
 		break;
 	}
-	drop_objects(req);
+	request_drop_objects(req);
 	*step = synth(req, FAILURE_LOOP, 508, STR_NULL);
 	return false;
 }
@@ -370,7 +326,7 @@ step_miss(struct request *req)
 		req->fetch = fetch_start(req, FETCH_MISS, req->stale);
 		return STEP_FETCH;
 	case VCL_RET_PASS:
-		drop_objects(req);
+		request_drop_objects(req);
 		return STEP_PASS;
 	default:
 		return common_verdict(req, ret);
@@ -404,15 +360,15 @@ step_fetch(struct request *req)
 	if (f == NULL)
 		return synth(req, FAILURE_MEMORY, 503, STR("Out of memory"));
 	fetch_wait(f);
-	event(req, "Fetch");
+	request_event(req, "Fetch");
 	if (atomic_load(&f->state) == FETCH_RUNNING) {
-		drop_objects(req);
+		request_drop_objects(req);
 		return synth(req, FAILURE_ESI_TIMEOUT, 503, STR_NULL);
 	}
 	if (atomic_load(&f->state) == FETCH_FAILED) {
 		enum failure why = f->failure;
 
-		drop_objects(req);
+		request_drop_objects(req);
 		return synth(req, why, req->stream->body_status != 0 ?
 		    req->stream->body_status : 503, STR_NULL);
 	}
@@ -460,11 +416,11 @@ no_block(struct request *req)
 	struct block_run *run = &req->run;
 
 	if (!run->changed || run->lookups++ == CHANGED_LOOKUPS) {
-		drop_objects(req);
+		request_drop_objects(req);
 		return synth(req, run->failure, 503, STR_NULL);
 	}
 	stevedore_drop(req->obj->stevedore, req->obj);
-	drop_objects(req);
+	request_drop_objects(req);
 	return STEP_LOOKUP;
 }
 
@@ -477,7 +433,7 @@ step_deliver(struct request *req)
 		return no_block(req);
 	if (!deliver_head(req))
 		return no_room(req);
-	event(req, "Process");
+	request_event(req, "Process");
 	log_put(&req->log, LOG_RESP_PROTOCOL, STR("HTTP/1.1"));
 	log_status(&req->log, LOG_RESP_STATUS, req->resp.status);
 	log_put(&req->log, LOG_RESP_REASON, req->resp.reason);
@@ -518,7 +474,7 @@ step_synth(struct request *req)
 	if (req->failure == FAILURE_MEMORY)
 		(void)http_set_known(&req->resp, FIELD_RETRY_AFTER, STR("5"));
 	log_failure(req);
-	event(req, "Process");
+	request_event(req, "Process");
 	log_status(&req->log, LOG_RESP_STATUS, req->resp.status);
 	log_put(&req->log, LOG_RESP_REASON, req->resp.reason);
 	log_head_fields(&req->log, LOG_RESP_HEADER, &req->resp);
@@ -595,35 +551,6 @@ step_pipe(struct request *req)
 	return STEP_DONE;
 }
 
-static void
-log_request(struct request *req, enum log_reason reason)
-{
-	req->log.reason = reason;
-	log_timestamp(&req->log, "Start", req->t_start, req->t_start,
-	    req->t_start);
-	log_req_start(&req->log, req->client_host, addr_port(req->client),
-	    str_from_z(req->listener_name));
-	if (req->program != NULL)
-		log_put(&req->log, LOG_VCL_USE,
-		    str_from_z(program_name(req->program)));
-	log_put(&req->log, LOG_REQ_METHOD, req->http.method);
-	log_put(&req->log, LOG_REQ_URL, req->http.target);
-	log_put(&req->log, LOG_REQ_PROTOCOL,
-	    req->http.version == 10 ? STR("HTTP/1.0") : STR("HTTP/1.1"));
-	log_head_fields(&req->log, LOG_REQ_HEADER, &req->http);
-}
-
-static void
-log_finish(struct request *req)
-{
-	struct stream *s = req->stream;
-
-	event(req, "Resp");
-	log_acct(&req->log, LOG_REQ_ACCT, s->head.len, s->body_received,
-	    s->head_sent, s->body_sent);
-	log_txn_end(&req->log);
-}
-
 static enum request_step
 step_restart(struct request *req)
 {
@@ -638,21 +565,21 @@ step_restart(struct request *req)
 	}
 	req->xid = core_xid(req->core);
 	log_link(&req->log, LOG_KIND_REQUEST, req->xid, LOG_REASON_RESTART);
-	event(req, "Restart");
+	request_event(req, "Restart");
 	log_txn_end(&req->log);
 	req->t_start = req->t_last;
 	log_txn_begin(&req->log, req->core->ring, LOG_KIND_REQUEST, req->xid,
 	    parent, buf, cap);
-	log_request(req, LOG_REASON_RESTART);
+	request_log(req, LOG_REASON_RESTART);
 	return STEP_RECV;
 }
 
 /* vcl_synth failed as well, or there is no room: an answer without policy. */
-static enum request_step
-step_fail(struct request *req)
+enum request_step
+request_step_fail(struct request *req)
 {
 	COUNT_INC(vcl_fail);
-	drop_objects(req);
+	request_drop_objects(req);
 	req->stream->close = true;
 	/* nothing that policy made is in the workspace after this */
 	vcl_ctx_end(&req->ctx);
@@ -668,17 +595,11 @@ step_fail(struct request *req)
 }
 
 void
-request_rollback(struct request *req)
-{
-	http_copy(&req->http, &req->received);
-}
-
-void
 request_run(struct request *req)
 {
 	static enum request_step (*const steps[])(struct request *) = {
-		[STEP_RECV] = step_recv,
-		[STEP_HASH] = step_hash,
+		[STEP_RECV] = request_step_recv,
+		[STEP_HASH] = request_step_hash,
 		[STEP_LOOKUP] = step_lookup,
 		[STEP_HIT] = step_hit,
 		[STEP_MISS] = step_miss,
@@ -690,7 +611,7 @@ request_run(struct request *req)
 		[STEP_DELIVER] = step_deliver,
 		[STEP_SEND] = step_send,
 		[STEP_RESTART] = step_restart,
-		[STEP_FAIL] = step_fail,
+		[STEP_FAIL] = request_step_fail,
 	};
 	enum request_step step = STEP_RECV;
 
@@ -698,165 +619,5 @@ request_run(struct request *req)
 		req->step = step;
 		step = steps[step](req);
 	}
-	drop_objects(req);
-}
-
-/*
- * The stream's request; its memory: struct, log buffer, workspace.  page: it
- * is an include of this one; NULL: it is a client's.
- */
-static struct request *
-request_new(struct stream *s, struct request *page)
-{
-	size_t at = (sizeof(struct request) + 63) & ~(size_t)63;
-	struct request *req = s->mem;
-	struct core *c = s->core;
-	size_t log = params->vsl_buffer;
-
-	/* the block may be older than the parameter's value */
-	if (log > (s->mem_len - at) / 2)
-		log = (s->mem_len - at) / 2;
-	memset(req, 0, sizeof *req);
-	req->core = c;
-	req->stream = s;
-	req->top = req;
-	if (page != NULL) {
-		req->top = page->top;
-		req->page = page->page;
-		req->esi_level = page->esi_level + 1;
-	}
-	req->xid = core_xid(c);
-	req->sess_xid = s->sess_xid;
-	req->t_start = req->t_last = s->t_first;
-	req->framing = s->framing;
-	req->peer = s->peer;
-	req->local = s->local;
-	req->client = s->client;
-	req->server = s->server;
-	addr_host(req->client, req->client_text);
-	req->client_host = str_from_z(req->client_text);
-	req->listener_name = s->listener->name;
-	log_txn_begin(&req->log, c->ring, LOG_KIND_REQUEST, req->xid,
-	    page != NULL ? page->xid : s->sess_xid, (char *)s->mem + at,
-	    (uint32_t)log);
-	at += log;
-	at = (at + 15) & ~(size_t)15;
-	arena_init(&req->ws, (char *)s->mem + at, s->mem_len - at);
-	/* an include begins where the client's request did */
-	req->program = page == NULL ? program_ref_active() :
-	    program_ref(req->top->first_program != NULL ?
-	    req->top->first_program : req->top->program);
-	begin_policy(req);
-	return req;
-}
-
-static void
-request_end(struct request *req)
-{
-	log_finish(req);
-	if (arena_overflowed(&req->ws))
-		COUNT_INC(ws_client_overflow);
-	COUNT_ADD(s_req_hdrbytes, (int64_t)req->stream->head.len);
-	COUNT_ADD(s_req_bodybytes, (int64_t)req->stream->body_received);
-	COUNT_ADD(s_resp_hdrbytes, (int64_t)req->stream->head_sent);
-	vcl_ctx_end(&req->ctx);
-	program_unref(&req->program);
-	program_unref(&req->first_program);
-	arena_reset(&req->ws);
-}
-
-/* As long as no VCL was loaded. */
-static void
-no_policy(struct request *req)
-{
-	req->stream->close = true;
-	if (deliver_synth_head(req, 503, STR("No VCL loaded")))
-		deliver_bytes(req, STR(""));
-	else
-		req->stream->ops->abort(req->stream);
-}
-
-static void
-serve(struct request *req, enum log_reason reason)
-{
-	struct stream *s = req->stream;
-
-	/* received keeps the head as it came; VCL works on a copy of it */
-	if (!http_init(&req->http, &req->ws,
-	    params->http_max_hdr + FIELDS_OWN)) {
-		s->ops->abort(s);
-		request_end(req);
-		return;
-	}
-	req->received = s->http;
-	http_copy(&req->http, &req->received);
-	req->method_received = req->http.method;
-	log_request(req, reason);
-	req->ws_mark = arena_snapshot(&req->ws);
-	if (req->program == NULL)
-		no_policy(req);
-	else if (!prepare(req))
-		step_fail(req);
-	else
-		request_run(req);
-	request_end(req);
-}
-
-void
-request_serve(struct stream *s)
-{
-	COUNT_INC(client_req);
-	serve(request_new(s, NULL), LOG_REASON_RXREQ);
-}
-
-void
-request_include(struct stream *s, struct request *page)
-{
-	struct request *req = request_new(s, page);
-
-	log_link(&page->log, LOG_KIND_REQUEST, req->xid, LOG_REASON_ESI);
-	serve(req, LOG_REASON_ESI);
-}
-
-void
-request_abandon(struct request *req)
-{
-	req->abandoned = true;
-}
-
-void
-request_explain(struct stream *s, explain_fn *fn, void *priv)
-{
-	struct request *req = request_new(s, NULL);
-	enum request_step step = STEP_FAIL;
-
-	req->log.ring = NULL;
-	if (req->program != NULL && http_init(&req->http, &req->ws,
-	    params->http_max_hdr + FIELDS_OWN)) {
-		req->received = s->http;
-		http_copy(&req->http, &req->received);
-		req->method_received = req->http.method;
-		req->ws_mark = arena_snapshot(&req->ws);
-		if (prepare(req))
-			step = STEP_RECV;
-	}
-	for (;;) {
-		enum request_step before = step;
-
-		/* switch_program() makes another context */
-		req->ctx.dry = true;
-		req->ctx.where = NULL;
-		if (step == STEP_RECV)
-			step = step_recv(req);
-		else if (step == STEP_HASH)
-			step = step_hash(req);
-		else
-			break;
-		fn(priv, req, before, step);
-	}
-	fn(priv, req, step, STEP_DONE);
-	drop_objects(req);
-	vcl_ctx_end(&req->ctx);
-	program_unref(&req->program);
-	program_unref(&req->first_program);
+	request_drop_objects(req);
 }
