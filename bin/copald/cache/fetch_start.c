@@ -69,10 +69,10 @@ fetch_wait(struct fetch *f)
 		f->req = NULL;
 }
 
-struct fetch *
-fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
+/* The block of a fetch: struct, log buffer, head of the response, workspace. */
+static struct fetch *
+fetch_new(struct core *c)
 {
-	struct core *c = req->core;
 	size_t log = params->vsl_buffer, ws = params->workspace_backend;
 	size_t head = params->http_resp_size;
 	size_t at = (sizeof(struct fetch) + 63) & ~(size_t)63;
@@ -81,28 +81,39 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 
 	if (memory_has_room(MEMORY_FETCH, 0))
 		f = core_block_get(&c->backend_blocks, at + log + head + ws);
-	p = (char *)f;
 	if (f == NULL) {
 		COUNT_INC(memory_refused);
-		goto fail;
+		return NULL;
 	}
+	p = (char *)f;
 	memset(f, 0, sizeof *f);
 	f->ref = 2; /* the fiber's and the caller's */
 	f->core = c;
+	f->log.buf = p + at;
+	f->log.cap = (uint32_t)log;
 	f->block = p + at + log;
 	f->block_len = head;
 	arena_init(&f->ws, p + at + log + ((head + 15) & ~(size_t)15),
 	    ws - 16);
-	f->xid = core_xid(c);
-	f->t_start = f->t_last = loop_wall(c->loop);
-	f->program = program_ref(req->program);
-	f->is_bgfetch = kind == FETCH_BACKGROUND;
-	f->is_pass = f->uncacheable = kind == FETCH_PASS;
-	if (f->is_bgfetch && stale != NULL)
-		f->stale_until = stale->t_origin + stale->ttl + stale->grace;
-	f->key_is_plain = kind != FETCH_PASS && lurker_key_is_plain(req);
-	f->is_hitpass = req->is_hitpass;
-	f->is_hitmiss = req->is_hitmiss;
+	return f;
+}
+
+static void
+log_begin(struct fetch *f, struct request *req, enum fetch_kind kind)
+{
+	log_txn_begin(&f->log, f->core->ring, LOG_KIND_FETCH, f->xid,
+	    req->xid, f->log.buf, f->log.cap);
+	f->log.reason = kind == FETCH_PASS ? LOG_REASON_PASS :
+	    kind == FETCH_BACKGROUND ? LOG_REASON_BGFETCH : LOG_REASON_FETCH;
+	log_link(&req->log, LOG_KIND_FETCH, f->xid, f->log.reason);
+	log_timestamp(&f->log, "Start", f->t_start, f->t_start, f->t_start);
+	log_put(&f->log, LOG_VCL_USE, str_from_z(program_name(f->program)));
+}
+
+/* What VCL finds; the rest is zero. */
+static void
+set_defaults(struct fetch *f)
+{
 	f->do_stream = true;
 	f->do_encode = true;
 	f->esi_disable_xml_check = params->esi_disable_xml_check;
@@ -111,35 +122,22 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 	f->esi_remove_bom = params->esi_remove_bom;
 	f->connect_timeout = f->first_byte_timeout =
 	    f->between_bytes_timeout = -1;
+}
+
+/* What of the request is needed when it may be gone.  false: no room */
+static bool
+take_request(struct fetch *f, struct request *req, enum fetch_kind kind,
+    struct object *stale)
+{
+	f->is_bgfetch = kind == FETCH_BACKGROUND;
+	f->is_pass = f->uncacheable = kind == FETCH_PASS;
+	if (f->is_bgfetch && stale != NULL)
+		f->stale_until = stale->t_origin + stale->ttl + stale->grace;
+	f->key_is_plain = kind != FETCH_PASS && lurker_key_is_plain(req);
+	f->is_hitpass = req->is_hitpass;
+	f->is_hitmiss = req->is_hitmiss;
 	f->backend = req->backend_hint;
 	f->storage = req->storage;
-	f->inval_seq = ban_position();
-	f->purges = purge_count();
-	log_txn_begin(&f->log, c->ring, LOG_KIND_FETCH, f->xid, req->xid,
-	    p + at, (uint32_t)log);
-	f->log.reason = kind == FETCH_PASS ? LOG_REASON_PASS :
-	    kind == FETCH_BACKGROUND ? LOG_REASON_BGFETCH : LOG_REASON_FETCH;
-	log_link(&req->log, LOG_KIND_FETCH, f->xid, f->log.reason);
-	log_timestamp(&f->log, "Start", f->t_start, f->t_start, f->t_start);
-	log_put(&f->log, LOG_VCL_USE, str_from_z(program_name(f->program)));
-	vcl_ctx_init(&f->ctx, &f->ws, &f->log, f->program);
-	f->ctx.fetch = f;
-	f->key.bytes = arena_strdup(&f->ws, req->key.bytes);
-	memcpy(f->key.hash, req->key.hash, sizeof f->key.hash);
-	if (!fetch_make_bereq(f, req, kind) ||
-	    !fetch_blocks_begin(f, req, kind, stale != NULL) ||
-	    (req->key.bytes.p != NULL && f->key.bytes.p == NULL)) {
-		log_put(&f->log, LOG_FETCH_ERROR, STR("workspace_backend full"));
-		COUNT_INC(ws_backend_overflow);
-		f->ref = 1;
-		log_txn_end(&f->log);
-		fetch_unref(&f);
-		goto fail;
-	}
-	if (stale != NULL) {
-		f->stale = object_ref(stale);
-		f->fallback = object_ref(stale);
-	}
 	f->grace_limit = req->grace_limit;
 	f->error_limit = req->error_limit;
 	f->only_shared = req->only_shared;
@@ -149,8 +147,50 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 	f->client = *req->client;
 	f->server = *req->server;
 	f->listener_name = req->listener_name;
-	f->client_identity = arena_strdup(&f->ws, req->client_identity);
 	f->sess_xid = req->sess_xid;
+	f->client_identity = arena_strdup(&f->ws, req->client_identity);
+	f->key.bytes = arena_strdup(&f->ws, req->key.bytes);
+	memcpy(f->key.hash, req->key.hash, sizeof f->key.hash);
+	return fetch_make_bereq(f, req, kind) &&
+	    fetch_blocks_begin(f, req, kind, stale != NULL) &&
+	    (req->key.bytes.p == NULL || f->key.bytes.p != NULL);
+}
+
+/* It was never run: the fiber's reference goes, too. */
+static void
+fetch_undo(struct fetch **pp)
+{
+	(*pp)->ref = 1;
+	log_txn_end(&(*pp)->log);
+	fetch_unref(pp);
+}
+
+struct fetch *
+fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
+{
+	struct fetch *f = fetch_new(req->core);
+
+	if (f == NULL)
+		goto fail;
+	f->xid = core_xid(f->core);
+	f->t_start = f->t_last = loop_wall(f->core->loop);
+	f->program = program_ref(req->program);
+	f->inval_seq = ban_position();
+	f->purges = purge_count();
+	set_defaults(f);
+	log_begin(f, req, kind);
+	vcl_ctx_init(&f->ctx, &f->ws, &f->log, f->program);
+	f->ctx.fetch = f;
+	if (!take_request(f, req, kind, stale)) {
+		log_put(&f->log, LOG_FETCH_ERROR, STR("workspace_backend full"));
+		COUNT_INC(ws_backend_overflow);
+		fetch_undo(&f);
+		goto fail;
+	}
+	if (stale != NULL) {
+		f->stale = object_ref(stale);
+		f->fallback = object_ref(stale);
+	}
 	if (kind != FETCH_BACKGROUND)
 		f->req = req;
 	f->busy = req->busy;
@@ -164,9 +204,7 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 		index_fetch_ends(f);
 		if (f->busy != NULL)
 			index_release(&f->busy);
-		f->ref = 1;
-		log_txn_end(&f->log);
-		fetch_unref(&f);
+		fetch_undo(&f);
 	}
 	return f;
 fail:
@@ -174,4 +212,3 @@ fail:
 		index_release(&req->busy);
 	return NULL;
 }
-
