@@ -104,6 +104,7 @@ PARAM_STRING(diagnose_clients, "*", P_RESTART | P_NETWORKS, "Who is told why the
 PARAM_BOOL(early_hints, true, 0, "Relay 103 (Early Hints) of a backend to the client whose request it answers. Other 1xx are dropped.")
 PARAM_BOOL(surrogate_control, true, 0, "Surrogate-Control takes the place of Cache-Control, if there is no CDN-Cache-Control: max-age, max-age=60+30, no-store, for all or for the surrogate named copal.")
 PARAM_BOOL(surrogate_control_strip, false, 0, "Remove Surrogate-Control from responses to clients.")
+PARAM_BOOL(no_vary_search, false, 0, "No-Vary-Search of a response (draft-ietf-httpbis-no-vary-search) says which parameters of a query, and whether their order, make no difference: URLs that differ only in these share one object, as the last cacheable response of their path said. It needs a vcl_hash that hashes req.url as it is. What was learned is not on disk: after a restart the first response of a path teaches it again.")
 PARAM_BOOL(honour_request_cc, false, 0, "Do what a request's Cache-Control asks of a cache: no-cache, no-store, max-age, min-fresh, max-stale, only-if-cached, stale-if-error; and Pragma: no-cache. It lets clients choose how much the origin has to do.")
 PARAM_BOOL(vary_unordered, true, 0, "Vary: Accept and Accept-Language: the same members with the same weights are the same in any order (RFC 9110 12.4.2). Off: for origins that go by the order of members with equal weights.")
 PARAM_BOOL(cache_status, true, 0, "Append how a response was come by to its Cache-Status (RFC 9211).")

@@ -26,6 +26,7 @@
 #include "lookup.h"
 #include "params.h"
 #include "program.h"
+#include "search_key.h"
 #include "stevedore.h"
 #include "stream.h"
 #include "tags.h"
@@ -504,6 +505,7 @@ step_body(struct fetching *x)
 		fetch_conn_done(x, false);
 		return fetch_fail_with(f, FAILURE_MEMORY, "no memory for filters");
 	}
+	search_key_learn(f);
 	switch (vary_make(&f->beresp, f->is_pass ? &f->bereq : &f->bereq0,
 	    &f->ws, &f->vary)) {
 	case VARY_NONE:

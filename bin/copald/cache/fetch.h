@@ -54,6 +54,7 @@ struct fetch {
 
 	/* what VCL reads and writes */
 	struct key key;          /* copy */
+	struct search_use search; /* how it was made; copy */
 	struct backend *backend; /* bereq.backend: may be a director */
 	struct backend *origin;  /* beresp.backend; NULL: not tried yet */
 	const struct vcl_stevedore *storage;

@@ -151,6 +151,8 @@ take_request(struct fetch *f, struct request *req, enum fetch_kind kind,
 	f->client_identity = arena_strdup(&f->ws, req->client_identity);
 	f->key.bytes = arena_strdup(&f->ws, req->key.bytes);
 	memcpy(f->key.hash, req->key.hash, sizeof f->key.hash);
+	f->search = req->search;
+	f->search.plain = arena_strdup(&f->ws, req->search.plain);
 	return fetch_make_bereq(f, req, kind) &&
 	    fetch_blocks_begin(f, req, kind, stale != NULL) &&
 	    (req->key.bytes.p == NULL || f->key.bytes.p != NULL);

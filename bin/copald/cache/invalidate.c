@@ -9,6 +9,7 @@
 #include "invalidate.h"
 #include "lookup.h"
 #include "program.h"
+#include "search_key.h"
 
 static void
 purge(struct request *req, const struct key *key)
@@ -98,7 +99,8 @@ purge_reference(struct request *req, enum field_id field)
 	/* the key of the request stays where it is */
 	req->ctx.key = (struct vcl_buf){0};
 	if (program_call(&req->ctx, VCL_SUB_HASH) == VCL_RET_LOOKUP) {
-		key_make(&key, str_of(req->ctx.key.p, req->ctx.key.len));
+		search_key_of(req, str_of(req->ctx.key.p,
+		    req->ctx.key.len), target, &key);
 		purge(req, &key);
 	}
 	req->http.target = before;

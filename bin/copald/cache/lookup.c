@@ -17,6 +17,7 @@
 #include "lurker.h"
 #include "lookup.h"
 #include "params.h"
+#include "search_key.h"
 #include "stevedore.h"
 #include "vary.h"
 
@@ -585,6 +586,8 @@ lookup_run(struct request *req)
 			    FIBER_WOKEN)
 				return LOOKUP_FAILED;
 			req->ctx.now = loop_wall(req->core->loop);
+			if (search_key_is_old(req))
+				search_key_make(req, req->search.plain);
 			continue;
 		}
 		if (claim != CLAIM_GRANTED)

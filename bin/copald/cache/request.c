@@ -26,6 +26,7 @@
 #include "pipe.h"
 #include "program.h"
 #include "request_impl.h"
+#include "search_key.h"
 #include "stevedore.h"
 #include "stream.h"
 #include "worker.h"
@@ -189,6 +190,10 @@ request_step_hash(struct request *req)
 	key_make(&req->key, str_of(req->ctx.key.p, req->ctx.key.len));
 	if (req->after_hash == STEP_LOOKUP)
 		lurker_see_key(req);
+	if (params->no_vary_search)
+		search_key_make(req, req->key.bytes);
+	else
+		req->search.plain = STR_NULL;
 	return req->after_hash;
 }
 

@@ -46,6 +46,14 @@ struct key {
 	struct str bytes;       /* in the workspace */
 };
 
+/* Of No-Vary-Search (search_key.h): what a key was made from. */
+struct search_use {
+	struct str plain;       /* what vcl_hash said; p NULL: of no use */
+	uint32_t at, len;       /* the URL in it */
+	uint64_t path;          /* names the rule in the table */
+	uint64_t rule;          /* hash of the rule in the key; 0: none */
+};
+
 /* Blocks of obj that are fetched for it (blocks.h). */
 struct block_run {
 	struct object *head;    /* not counted: obj */
@@ -76,6 +84,7 @@ struct request {
 
 	/* what VCL reads and writes */
 	struct key key;
+	struct search_use search;
 	struct str method_received;
 	struct backend *backend_hint;   /* NULL: the default */
 	const struct vcl_stevedore *storage; /* NULL: the first */
