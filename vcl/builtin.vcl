@@ -42,7 +42,9 @@ sub vcl_req_method {
 	if (req.method == "CONNECT") {
 		return (pipe);
 	}
-	if (req.method != "GET" && req.method != "HEAD") {
+	# A query is safe, and its body is part of the key.
+	if (req.method != "GET" && req.method != "HEAD" &&
+	    req.method != "QUERY") {
 		return (pass);
 	}
 }

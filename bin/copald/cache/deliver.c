@@ -228,11 +228,12 @@ is_not_modified(struct request *req)
 	return since > 0 && modified > 0 && modified <= since;
 }
 
+/* What conditions are about (RFC 9110 13.2.1). */
 static bool
-is_get_or_head(const struct request *req)
+is_retrieval(const struct request *req)
 {
 	return str_eq(req->http.method, STR("GET")) ||
-	    str_eq(req->http.method, STR("HEAD"));
+	    str_eq(req->http.method, STR("HEAD")) || req->is_query;
 }
 
 /* Accept-Ranges, Content-Range, Content-Length: their lines, their values. */
@@ -548,14 +549,14 @@ deliver_object(struct request *req)
 	coding = esi_is_wanted(req) ? CODING_IDENTITY : encodings_choose(req);
 	/* it comes from the origin now; of hits that was asked before */
 	if (req->resp.status == 200 && !req->is_pass && !req->is_hit &&
-	    is_get_or_head(req) &&
+	    is_retrieval(req) &&
 	    deliver_precondition_fails(req, &req->resp)) {
 		deliver_set_status(req, 412);
 		deliver_set_length(req, 0);
 		send_no_body(req);
 		return;
 	}
-	if (req->resp.status == 200 && !req->is_pass && is_get_or_head(req) &&
+	if (req->resp.status == 200 && !req->is_pass && is_retrieval(req) &&
 	    is_not_modified(req)) {
 		deliver_set_status(req, 304);
 		/* with the validator that a 200 would have (RFC 9110 15.4.5) */

@@ -26,6 +26,7 @@
 #include "lookup.h"
 #include "params.h"
 #include "program.h"
+#include "req_body.h"
 #include "search_key.h"
 #include "stevedore.h"
 #include "stream.h"
@@ -104,8 +105,7 @@ step_fetch(struct fetching *x)
 	if (f->ctx.unset_body)
 		f->has_body = false;
 	/* a restart: it can't be had again, and a part must not look whole */
-	if (f->has_body && !f->req->buffered &&
-	    f->req->stream->body_received > 0)
+	if (f->has_body && !f->is_query && !req_body_is_there(f->req))
 		return fetch_fail_with(f, FAILURE_BODY_SENT,
 		    "the request's body was sent before");
 	f->origin = backend_resolve(&f->ctx, f->backend);
@@ -121,7 +121,7 @@ static bool
 may_send_again(const struct fetch *f)
 {
 	static const char *const idempotent[] = {"GET", "HEAD", "PUT",
-	    "DELETE", "OPTIONS", "TRACE", "PROPFIND"};
+	    "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY"};
 
 	if (f->body_sent || f->send_once)
 		return false;

@@ -55,6 +55,10 @@ struct fetch {
 	/* what VCL reads and writes */
 	struct key key;          /* copy */
 	struct search_use search; /* how it was made; copy */
+	bool is_query;           /* query.h */
+	char *query_body;        /* malloc'ed */
+	size_t query_len;
+	struct str query_family; /* a tag */
 	struct backend *backend; /* bereq.backend: may be a director */
 	struct backend *origin;  /* beresp.backend; NULL: not tried yet */
 	const struct vcl_stevedore *storage;

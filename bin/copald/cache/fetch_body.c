@@ -236,7 +236,8 @@ filling_commit(struct fetch *f, struct filling *fill)
 static bool
 goes_to_store(const struct fetch *f)
 {
-	return !object_is(f->obj, OBJ_PRIVATE) && f->obj->stevedore != NULL &&
+	return !object_is(f->obj, OBJ_PRIVATE) && !f->is_query &&
+	    f->obj->stevedore != NULL &&
 	    f->obj->stevedore->store != NULL;
 }
 

@@ -113,16 +113,31 @@ ask_for_body(struct fetching *x)
 	return e == UP_OK ? UP_ANSWERED : e;
 }
 
+static enum upstream_error
+send_query(struct fetching *x)
+{
+	enum upstream_error e = upstream_send_body(&x->up, x->f->query_body,
+	    x->f->query_len, false);
+
+	return e == UP_OK ? upstream_send_end(&x->up, false) : e;
+}
+
 /* The client's body goes to the origin as it comes. */
 enum upstream_error
 fetch_send_body(struct fetching *x)
 {
 	struct fetch *f = x->f;
-	bool chunked = f->req->framing.body == H1_CHUNKED;
-	struct stream *s = f->req->stream;
-	char *buf = malloc(REQUEST_BODY_WINDOW);
-	enum upstream_error e = buf == NULL ? UP_NO_MEMORY : ask_for_body(x);
+	enum upstream_error e;
+	struct stream *s;
+	bool chunked;
+	char *buf;
 
+	if (f->is_query)
+		return send_query(x);
+	s = f->req->stream;
+	chunked = f->req->framing.body == H1_CHUNKED;
+	buf = malloc(REQUEST_BODY_WINDOW);
+	e = buf == NULL ? UP_NO_MEMORY : ask_for_body(x);
 	x->up.on_answer = answer_while_sending;
 	x->up.on_answer_priv = x;
 	while (e == UP_OK) {

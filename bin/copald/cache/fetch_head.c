@@ -82,7 +82,8 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 	    !http_init(&f->beresp, &f->ws, params->http_max_hdr))
 		return false;
 	h->method = kind == FETCH_PASS ?
-	    arena_strdup(&f->ws, req->http.method) : STR("GET");
+	    arena_strdup(&f->ws, req->http.method) : f->is_query ?
+	    STR("QUERY") : STR("GET");
 	h->target = arena_strdup(&f->ws, req->http.target);
 	h->version = 11;
 	if (h->method.p == NULL || h->target.p == NULL)
@@ -98,7 +99,9 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 	}
 	f->wants_trailers = kind != FETCH_BACKGROUND &&
 	    trailers_wanted(&req->received);
-	f->has_body = kind == FETCH_PASS && req->framing.body != H1_NONE;
+	if (!f->is_query)
+		f->has_body = kind == FETCH_PASS &&
+		    req->framing.body != H1_NONE;
 	/* one for all: who does not take it gets it unpacked */
 	if (kind != FETCH_PASS && params->http_gzip_support &&
 	    !http_set_known(h, FIELD_ACCEPT_ENCODING, STR("gzip")))
@@ -146,7 +149,7 @@ fetch_finish_bereq(struct fetch *f)
 	bool ok = true;
 
 	/* nobody waits for 100 (RFC 9110 10.1.1) */
-	if (!f->has_body || !f->req->framing.expect_continue ||
+	if (!f->has_body || f->is_query || !f->req->framing.expect_continue ||
 	    f->req->stream->body_received > 0 || params->expect_timeout <= 0)
 		http_unset(h, FIELD_EXPECT);
 	/* VCL can't frame the message: we do (RFC 9112 6) */
@@ -158,7 +161,10 @@ fetch_finish_bereq(struct fetch *f)
 	http_unset(h, FIELD_CONNECTION);
 	if (f->closes)
 		ok = http_set_known(h, FIELD_CONNECTION, STR("close"));
-	if (f->has_body && f->req->framing.body == H1_LENGTH)
+	if (f->has_body && f->is_query)
+		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
+		    &f->ws, "%zu", f->query_len));
+	else if (f->has_body && f->req->framing.body == H1_LENGTH)
 		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
 		    &f->ws, "%llu",
 		    (unsigned long long)f->req->framing.length));
@@ -324,6 +330,11 @@ fetch_freshness(struct fetch *f)
 	f->ttl = fr.ttl;
 	f->has_lists = fr.has_lists;
 	fetch_stale_limits(f, &fr);
+	/* its definition gives no leave to guess */
+	if (f->is_query && !fr.explicit_) {
+		f->ttl = 0;
+		fr.cacheable = false;
+	}
 	/* a part that policy asked for is kept if policy says so */
 	if (f->beresp.status == 206) {
 		f->ttl = f->grace = f->keep = 0;

@@ -14,6 +14,7 @@
 #include "memory.h"
 #include "params.h"
 #include "program.h"
+#include "query.h"
 
 struct fetch *
 fetch_ref(struct fetch *f)
@@ -39,6 +40,7 @@ fetch_unref(struct fetch **pp)
 	if (f->blocks.busy != NULL)
 		index_release(&f->blocks.busy);
 	filters_free(&f->filters);
+	query_end(f);
 	vcl_ctx_end(&f->ctx);
 	if (f->program != NULL)
 		program_unref(&f->program);
@@ -153,6 +155,8 @@ take_request(struct fetch *f, struct request *req, enum fetch_kind kind,
 	memcpy(f->key.hash, req->key.hash, sizeof f->key.hash);
 	f->search = req->search;
 	f->search.plain = arena_strdup(&f->ws, req->search.plain);
+	if (kind != FETCH_PASS && req->is_query && !query_begin(f, req))
+		return false;
 	return fetch_make_bereq(f, req, kind) &&
 	    fetch_blocks_begin(f, req, kind, stale != NULL) &&
 	    (req->key.bytes.p == NULL || f->key.bytes.p != NULL);

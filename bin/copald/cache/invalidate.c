@@ -9,15 +9,18 @@
 #include "invalidate.h"
 #include "lookup.h"
 #include "program.h"
+#include "query.h"
 #include "search_key.h"
 
 static void
 purge(struct request *req, const struct key *key)
 {
 	char err[BAN_ERR_LEN];
-	struct purged done;
+	struct purged done = {0};
 
 	/* nothing to do is the rule: it must not cost a commit */
+	if (query_purge(key->hash, false, &done, err) != 0)
+		log_put(&req->log, LOG_ERROR, str_from_z(err));
 	if (index_find(key) == NULL && !lookup_may_load(key))
 		return;
 	if (purge_key(key->hash, NULL, &done, err) != 0)

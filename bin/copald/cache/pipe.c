@@ -13,6 +13,7 @@
 #include "fetch_head.h"
 #include "hops.h"
 #include "params.h"
+#include "req_body.h"
 #include "pipe.h"
 #include "stream.h"
 #include "upstream.h"
@@ -219,7 +220,7 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 	int err;
 
 	/* a restart: it can't be had again, and its end would be missed */
-	if (s->body_received > 0 && !req->buffered) {
+	if (!req_body_is_there(req)) {
 		answer_503(req, "pipe: the request's body was sent before");
 		return;
 	}

@@ -25,6 +25,7 @@
 #include "params.h"
 #include "pipe.h"
 #include "program.h"
+#include "query.h"
 #include "request_impl.h"
 #include "search_key.h"
 #include "stevedore.h"
@@ -194,6 +195,10 @@ request_step_hash(struct request *req)
 		search_key_make(req, req->key.bytes);
 	else
 		req->search.plain = STR_NULL;
+	req->is_query = false;
+	if (req->after_hash == STEP_LOOKUP &&
+	    str_eq(req->http.method, STR("QUERY")) && !query_make_key(req))
+		req->after_hash = STEP_PASS;
 	return req->after_hash;
 }
 
@@ -516,7 +521,8 @@ step_purge(struct request *req)
 	enum vcl_ret ret;
 
 	COUNT_INC(s_purge);
-	if (purge_key(req->key.hash, NULL, &done, err) != 0) {
+	if (purge_key(req->key.hash, NULL, &done, err) != 0 ||
+	    query_purge(req->key.hash, false, &done, err) != 0) {
 		/* not on disk: after a restart it might be undone */
 		log_put(&req->log, LOG_ERROR, str_from_z(err));
 		return synth(req, FAILURE_PURGE, 503,

@@ -85,6 +85,8 @@ struct request {
 	/* what VCL reads and writes */
 	struct key key;
 	struct search_use search;
+	bool is_query;           /* key is that of a QUERY (query.h) */
+	struct str query_body, query_family;
 	struct str method_received;
 	struct backend *backend_hint;   /* NULL: the default */
 	const struct vcl_stevedore *storage; /* NULL: the first */

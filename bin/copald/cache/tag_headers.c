@@ -222,7 +222,7 @@ bool
 tags_of_response(struct fetch *f, struct str *out)
 {
 	struct words w = {0};
-	bool ok = words_add(&w, f->tags);
+	bool ok = words_add(&w, f->tags) && words_add(&w, f->query_family);
 	struct str groups = STR_NULL;
 
 	*out = STR_NULL;

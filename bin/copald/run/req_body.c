@@ -20,6 +20,8 @@ struct kept_body {
 	char *bytes;
 	size_t len, cap, at;
 	bool failed;
+	bool more;   /* bytes are only its beginning; */
+	bool passed; /* what follows was read, too */
 };
 
 static ssize_t
@@ -29,6 +31,10 @@ read_kept(struct stream *s, void *buf, size_t len)
 
 	if (k->failed)
 		return -1;
+	if (k->at == k->len && k->more) {
+		k->passed = true;
+		return k->net->read_body(s, buf, len);
+	}
 	if (len > k->len - k->at)
 		len = k->len - k->at;
 	if (len != 0)
@@ -93,6 +99,22 @@ read_all(struct kept_body *k, size_t max)
 	}
 }
 
+/* Not in front of the stream yet; it goes with the transaction. */
+static struct kept_body *
+kept_new(struct request *req)
+{
+	struct kept_body *k = calloc(1, sizeof *k);
+
+	if (k == NULL)
+		return NULL;
+	k->ops = *req->stream->ops;
+	k->ops.read_body = read_kept;
+	k->net = req->stream->ops;
+	k->stream = req->stream;
+	req->ctx.kept_body = k;
+	return k;
+}
+
 bool
 req_body_keep(struct vcl_ctx *ctx, int64_t max)
 {
@@ -109,24 +131,52 @@ req_body_keep(struct vcl_ctx *ctx, int64_t max)
 		return true;
 	k = kept_by(s);
 	if (k != NULL) /* after a restart */
-		return !k->failed && k->len <= (uint64_t)max;
+		return !k->failed && !k->more && k->len <= (uint64_t)max;
 	if (req->framing.body == H1_LENGTH &&
 	    req->framing.length > (uint64_t)max)
 		return false;
-	k = calloc(1, sizeof *k);
+	k = kept_new(req);
 	if (k == NULL) {
 		vcl_fail(ctx, "Out of memory (std.cache_req_body)");
 		return false;
 	}
-	k->ops = *s->ops;
-	k->ops.read_body = read_kept;
-	k->net = s->ops;
-	k->stream = s;
-	ctx->kept_body = k;
 	k->failed = !read_all(k, (size_t)max);
 	s->ops = &k->ops;
 	req->buffered = !k->failed;
 	return req->buffered;
+}
+
+bool
+req_body_try(struct request *req, size_t max, struct str *body)
+{
+	struct kept_body *k = kept_by(req->stream);
+
+	*body = STR("");
+	if (req->framing.body == H1_NONE)
+		return true;
+	if (k == NULL) {
+		if (req->framing.body == H1_LENGTH &&
+		    req->framing.length > max)
+			return false;
+		k = kept_new(req);
+		if (k == NULL)
+			return false;
+		k->more = !read_all(k, max);
+		req->stream->ops = &k->ops;
+		req->buffered = !k->more;
+	}
+	*body = str_of(k->bytes, k->len);
+	return !k->failed && !k->more && k->len <= max;
+}
+
+bool
+req_body_is_there(const struct request *req)
+{
+	const struct kept_body *k = kept_by(req->stream);
+
+	if (req->framing.body == H1_NONE || req->stream->body_received == 0)
+		return true;
+	return k != NULL && !k->failed && !k->passed;
 }
 
 bool
@@ -135,7 +185,8 @@ req_body_kept(const struct request *req, struct str *body)
 	const struct kept_body *k = kept_by(req->stream);
 
 	*body = k != NULL ? str_of(k->bytes, k->len) : STR("");
-	return req->framing.body == H1_NONE || (k != NULL && !k->failed);
+	return req->framing.body == H1_NONE ||
+	    (k != NULL && !k->failed && !k->more);
 }
 
 void

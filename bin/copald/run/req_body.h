@@ -19,6 +19,15 @@ struct stream;
  */
 bool req_body_keep(struct vcl_ctx *ctx, int64_t max) WAITS;
 /*
+ * For who looks at a body before it is sent: reads at most max bytes and gives
+ * them, in memory that lives as long as the transaction.  false: it is longer,
+ * cut short, or there is no memory; what was read of it is not lost: it is
+ * sent like one that nobody looked at.
+ */
+bool req_body_try(struct request *, size_t max, struct str *body) WAITS;
+/* Can all of it be sent: was nothing of it read, or is that kept? */
+bool req_body_is_there(const struct request *);
+/*
  * The body, if it was kept; empty if the request has none.  false: it was not
  * kept, or not all of it.
  */
