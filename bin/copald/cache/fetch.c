@@ -505,6 +505,9 @@ step_body(struct fetching *x)
 		fetch_conn_done(x, false);
 		return fetch_fail_with(f, FAILURE_MEMORY, "no memory for filters");
 	}
+	/* it is no answer to GET */
+	if (str_eq(f->bereq.method, STR("HEAD")))
+		f->no_store = true;
 	search_key_learn(f);
 	switch (vary_make(&f->beresp, f->is_pass ? &f->bereq : &f->bereq0,
 	    &f->ws, &f->vary)) {

@@ -499,9 +499,10 @@ lookup_explain(const struct request *req, explain_object_fn *fn, void *priv)
 		else
 			e.state = object_is_expired(o, req->ctx.now) ?
 			    "expired" : "keep";
-		e.chosen = !found && (e.ttl > 0 || !strcmp(e.state, "grace")) &&
-		    strcmp(e.state, "variant") != 0 &&
+		e.usable = strcmp(e.state, "variant") != 0 &&
 		    strcmp(e.state, "banned") != 0;
+		e.chosen = !found && e.usable &&
+		    (e.ttl > 0 || !strcmp(e.state, "grace"));
 		found |= e.chosen;
 		fn(priv, &e);
 	}

@@ -23,7 +23,7 @@ enum lookup_result lookup_run(struct request *) WAITS;
 
 /* An object of a request's key, and whether the request would get it. */
 struct explained {
-	const struct object *object;
+	struct object *object;
 	/*
 	 * fresh, grace, ask-first (in grace, but served only if the origin
 	 * does not answer), keep (good for a conditional fetch), expired, banned,
@@ -32,6 +32,7 @@ struct explained {
 	const char *state;
 	double ttl, grace;  /* as they are for this request; seconds */
 	bool chosen;
+	bool usable;        /* neither variant nor banned */
 };
 typedef void explain_object_fn(void *priv, const struct explained *);
 /* Tells of each object in memory, newest first; changes nothing. */

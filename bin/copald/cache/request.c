@@ -17,6 +17,7 @@
 #include "store.h"
 #include "fetch_body.h"
 #include "fetch_head.h"
+#include "freshen.h"
 #include "hops.h"
 #include "index.h"
 #include "invalidate.h"
@@ -399,6 +400,8 @@ step_fetch(struct request *req)
 	}
 	if (req->is_pass)
 		invalidate_after(req);
+	if (object_is(req->obj, OBJ_HEAD_ONLY))
+		freshen_after_head(req);
 	return STEP_DELIVER;
 }
 
