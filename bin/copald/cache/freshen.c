@@ -4,13 +4,12 @@
 #include "ban.h"
 #include "freshen.h"
 #include "http_semantics.h"
-#include "inval_log.h"
 #include "lookup.h"
 
 struct told {
 	const struct http *head; /* of the answer to HEAD */
-	double t_origin, now;
-	bool differs;            /* from what is fresh */
+	double t_origin;
+	bool differs;
 };
 
 /* As far as both say it: ETag, Last-Modified, Content-Length. */
@@ -54,7 +53,7 @@ compare(void *priv, const struct explained *x)
 	    o->http.status != 200)
 		return;
 	if (differs(t->head, &o->http))
-		t->differs |= object_ttl_left(o, t->now) > 0;
+		t->differs = true;
 	else if ((same_field(t->head, &o->http, FIELD_ETAG) ||
 	    same_field(t->head, &o->http, FIELD_LAST_MODIFIED)) &&
 	    t->t_origin > o->t_origin)
@@ -64,9 +63,8 @@ compare(void *priv, const struct explained *x)
 void
 freshen_after_head(struct request *req)
 {
-	static const struct inval_limits stale = {0, -1, -1};
 	struct told t = {.head = &req->obj->http,
-	    .t_origin = req->obj->t_origin, .now = req->ctx.now};
+	    .t_origin = req->obj->t_origin};
 	char err[BAN_ERR_LEN];
 	struct purged done;
 
@@ -75,8 +73,8 @@ freshen_after_head(struct request *req)
 	lookup_explain(req, compare, &t);
 	if (!t.differs)
 		return;
-	if (purge_key(req->key.hash, &stale, &done, err) != 0)
+	if (purge_key(req->key.hash, NULL, &done, err) != 0)
 		log_put(&req->log, LOG_ERROR, str_from_z(err));
 	else
-		inval_audit(&req->log, "softpurge", req->http.target, &done);
+		inval_audit(&req->log, "purge", req->http.target, &done);
 }

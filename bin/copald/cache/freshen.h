@@ -9,9 +9,8 @@
 
 /*
  * An origin answered a HEAD by req->obj.  What memory has for the request
- * becomes stale if that is another representation, or was made fresh by it
- * if its validators are the same.  A 304 of the next conditional fetch updates
- * the fields then.
+ * is purged if that is another representation, and is as fresh as the answer
+ * if one of its validators says that it is the same.
  */
 void freshen_after_head(struct request *) WAITS;
 
