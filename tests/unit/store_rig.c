@@ -4,13 +4,20 @@
 #include "store_rig.h"
 
 #include <dirent.h>
+#include <ftw.h>
+#include <glob.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+/* The largest store of a test, with what was set aside beside it */
+#define ROOM_MIN (512ULL << 20)
+enum { DEPTH = 8 }; /* of folders that are open at a time */
 
 static void
 on_gone(void *priv, const uint8_t hash[STORE_HASH_LEN], uint64_t seq)
@@ -31,11 +38,25 @@ on_message(void *priv, const char *text)
 	snprintf(r->message, sizeof r->message, "%s", text);
 }
 
+/*
+ * A commit waits for the disk, and the tests wait for thousands of them.
+ * What a sync does is for tests/unit/power_cut, not for these.
+ */
+static bool
+has_room(const char *dir)
+{
+	struct statvfs v;
+
+	return statvfs(dir, &v) == 0 && access(dir, W_OK) == 0 &&
+	       (uint64_t)v.f_bavail * v.f_bsize >= ROOM_MIN;
+}
+
 void
 rig_init(struct rig *r)
 {
 	*r = (struct rig){0};
-	snprintf(r->dir, sizeof r->dir, "/tmp/copal-test-store-XXXXXX");
+	snprintf(r->dir, sizeof r->dir, "%s/copal-test-store-XXXXXX",
+	    has_room("/dev/shm") ? "/dev/shm" : "/tmp");
 	if (mkdtemp(r->dir) == NULL)
 		perror("mkdtemp");
 	r->cfg = (struct store_config){
@@ -48,15 +69,31 @@ rig_init(struct rig *r)
 	};
 }
 
+static int
+remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+	(void)sb;
+	(void)type;
+	(void)ftw;
+	if (remove(path) != 0)
+		perror(path);
+	return 0;
+}
+
+/* Without a shell: a fork of a large process takes longer than most tests. */
 void
 rig_fini(struct rig *r)
 {
-	char cmd[256];
+	char pattern[128];
+	glob_t g;
 
 	store_close(&r->st);
-	snprintf(cmd, sizeof cmd, "rm -rf '%s' '%s'.bad-*", r->dir, r->dir);
-	if (system(cmd) != 0)
-		perror(cmd);
+	snprintf(pattern, sizeof pattern, "%s*", r->dir); /* .bad-* */
+	if (glob(pattern, 0, NULL, &g) == 0)
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			nftw(g.gl_pathv[i], remove_one, DEPTH,
+			    FTW_DEPTH | FTW_PHYS);
+	globfree(&g);
 }
 
 bool
@@ -71,6 +108,34 @@ rig_reopen(struct rig *r)
 {
 	store_close(&r->st);
 	rig_open(r);
+}
+
+struct store_stats
+rig_stats(const struct rig *r)
+{
+	struct store_stats s;
+
+	store_stats(r->st, &s);
+	return s;
+}
+
+static unsigned
+names_like(const char *dir, const char *end)
+{
+	char pattern[128];
+	unsigned n;
+	glob_t g;
+
+	snprintf(pattern, sizeof pattern, "%s%s", dir, end);
+	n = glob(pattern, 0, NULL, &g) == 0 ? (unsigned)g.gl_pathc : 0;
+	globfree(&g);
+	return n;
+}
+
+unsigned
+rig_set_aside_n(const struct rig *r)
+{
+	return names_like(r->dir, "*bad-*") + names_like(r->dir, "/*bad-*");
 }
 
 static uint64_t
@@ -111,15 +176,19 @@ item_hash(unsigned no, uint8_t hash[STORE_HASH_LEN])
 	memcpy(hash, &h, STORE_HASH_LEN);
 }
 
+/* p as malloc gives it.  In words: a suite fills some hundred MB. */
 static void
-fill(char *p, size_t len, uint64_t seed)
+fill(void *p, size_t len, uint64_t seed)
 {
-	uint64_t x = seed * 0x9e3779b97f4a7c15ULL + 1;
+	uint64_t x = seed * 0x9e3779b97f4a7c15ULL + 1, *word = p;
+	size_t n = len / sizeof x;
 
-	for (size_t i = 0; i < len; i++) {
-		if (i % 8 == 0)
-			x = x * 6364136223846793005ULL + 1442695040888963407ULL;
-		p[i] = (char)(x >> (8 * (i % 8)));
+	for (size_t i = 0; i <= n; i++) {
+		x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+		if (i < n)
+			word[i] = x;
+		else
+			memcpy(word + n, &x, len % sizeof x);
 	}
 }
 
@@ -275,7 +344,8 @@ static bool
 body_is_right(
     struct rig *r, const struct store_object *o, const struct item *it)
 {
-	char *want = item_body(it), *buf = malloc(STORE_PIECE_MAX);
+	/* No more than it needs: a MiB is long in the making. */
+	char *want = item_body(it), *buf = malloc(it->body_len + 1);
 	uint64_t at = 0;
 	bool ok = o->meta.body_len == it->body_len;
 
@@ -368,8 +438,8 @@ rig_soft_purge(struct rig *r, uint64_t seq, unsigned no, double at,
     struct inval_limits limits, unsigned *objects)
 {
 	uint8_t hash[STORE_HASH_LEN];
-	struct inval i = {.seq = seq, .at = at, .kind = INVAL_SOFT,
-	    .limits = limits};
+	struct inval i = {
+	    .seq = seq, .at = at, .kind = INVAL_SOFT, .limits = limits};
 
 	item_hash(no, hash);
 	i.text = str_of((char *)hash, STORE_HASH_LEN);
@@ -379,8 +449,8 @@ rig_soft_purge(struct rig *r, uint64_t seq, unsigned no, double at,
 const char *
 rig_ban(struct rig *r, uint64_t seq, struct str text)
 {
-	struct inval i = {.seq = seq, .at = 1.5, .kind = INVAL_BAN,
-	    .text = text};
+	struct inval i = {
+	    .seq = seq, .at = 1.5, .kind = INVAL_BAN, .text = text};
 	unsigned n;
 
 	return append(r, &i, &n);

@@ -29,6 +29,9 @@ bool rig_open(struct rig *);
 void rig_reopen(struct rig *);
 /* Bytes that the folder takes on disk, but for what was set aside */
 uint64_t rig_disk_bytes(const struct rig *);
+struct store_stats rig_stats(const struct rig *);
+/* Stores that were set aside */
+unsigned rig_set_aside_n(const struct rig *);
 
 struct item {
 	unsigned no, version;
