@@ -18,7 +18,7 @@ BUILD_PACKAGES="autoconf automake gcc libc6-dev make pkg-config libbrotli-dev
 	libc-ares-dev libedit-dev liblmdb-dev libncurses-dev libpcre2-dev libssl-dev
 	liburing-dev libxxhash-dev libzstd-dev zlib1g-dev"
 RUN_PACKAGES="python3"
-CHECK_PACKAGES="curl libcunit1-dev python3 python3-pytest"
+CHECK_PACKAGES="curl libcunit1-dev python3 python3-pytest python3-pytest-xdist"
 CLANG_PACKAGES="clang libclang-rt-dev" # for CC=clang and --enable-fuzz
 
 mkdir -p build

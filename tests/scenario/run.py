@@ -127,7 +127,8 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--bin", default=TOP + "/build/out/bin",
                     help="the build's bin folder")
-    ap.add_argument("-j", type=int, default=max(2, os.cpu_count() or 1))
+    ap.add_argument("-j", type=int, default=2 * (os.cpu_count() or 1),
+                    help="files at once: they wait more than they work")
     ap.add_argument("-t", dest="timeout", type=int, default=60)
     ap.add_argument("-v", action="store_true", help="name each file")
     ap.add_argument("paths", nargs="+")

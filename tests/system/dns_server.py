@@ -66,8 +66,12 @@ class DnsServer:
                 return
             name, end = decode_name(message, 12)
             self.counts[name] += 1
-            if self.mode != "silent" and message:
+            if self.mode == "silent":
+                continue
+            try:
                 self.socket.sendto(self.answer(message, name, end), peer)
+            except OSError:
+                return      # stopped
 
     def answer(self, message, name, end):
         if self.mode == "garbage":

@@ -12,6 +12,7 @@ from copal import CommandFailed, Copald, wait_until
 from raw import RawOrigin, Reader, connect, echo, reset, response
 
 SEED = int(os.environ.get("COPAL_FUZZ_SEED", "1"))
+SEEDS = range(SEED, SEED + 5)       # the tests of one run go side by side
 ROUNDS = int(os.environ.get("COPAL_FUZZ_ROUNDS", "1500"))
 
 VCL = """vcl 4.1;
@@ -128,11 +129,12 @@ def fast(origin):
                   vcl=VCL, store="ram,64m")
 
 
-def test_malformed_requests():
-    rng = random.Random(SEED)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_malformed_requests(seed):
+    rng = random.Random(seed)
     with RawOrigin(echo) as origin, fast(origin) as copal:
         worker, fds = baseline(copal, origin)
-        for _ in range(5 * ROUNDS):
+        for _ in range(ROUNDS):
             data = b"".join(mutate(rng, rng.choice(REQUESTS))
                             for _ in range(rng.choice([1, 1, 2, 4])))
             with connect(copal.port) as sock:
@@ -158,8 +160,9 @@ def test_malformed_requests():
             assert Reader(sock).read_response().body == b"GET /after "
 
 
-def test_malformed_responses():
-    rng = random.Random(SEED)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_malformed_responses(seed):
+    rng = random.Random(seed)
 
     def handle(origin, conn):
         while True:
@@ -179,7 +182,7 @@ def test_malformed_responses():
 
     with RawOrigin(handle) as origin, fast(origin) as copal:
         worker, fds = baseline(copal, origin)
-        for i in range(ROUNDS):
+        for i in range(ROUNDS // len(SEEDS)):
             url = rng.choice([b"/pass/%d", b"/%d", b"/%d"]) % (i % 50)
             with connect(copal.port) as sock:
                 sock.sendall(b"%s %s HTTP/1.1\r\nHost: a\r\n"

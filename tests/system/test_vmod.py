@@ -5,6 +5,7 @@ import re
 import shutil
 import struct
 import subprocess
+import tempfile
 
 import pytest
 
@@ -106,12 +107,10 @@ class Kit:
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory):
-    dir = tmp_path_factory.mktemp("vmod")
-    # the worker may be another user
-    for folder in (dir, dir.parent, dir.parent.parent):
-        folder.chmod(0o755)
-    return Kit(dir)
+def kit():
+    with tempfile.TemporaryDirectory(prefix="copal-vmod.") as dir:
+        os.chmod(dir, 0o755)    # the worker may be another user
+        yield Kit(pathlib.Path(dir))
 
 
 @pytest.fixture(scope="module")
