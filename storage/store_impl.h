@@ -125,6 +125,7 @@ struct store_put {
 	struct put_piece *piece;
 	uint32_t n, room;
 	uint64_t written; /* bytes */
+	bool refused;     /* a piece could not be written */
 	struct op end;    /* ABORT and FAIL need no memory. */
 };
 

@@ -116,8 +116,13 @@ static void
 do_piece(struct store *st, struct op *op)
 {
 	struct store_put *put = op->put;
+	bool is_written = false;
 
-	if (atomic_load(&put->failed) || !piece_write(st, op)) {
+	if (!atomic_load(&put->failed)) {
+		is_written = piece_write(st, op);
+		put->refused = !is_written;
+	}
+	if (!is_written) {
 		atomic_store(&put->failed, true);
 		if (op->piece.done != NULL)
 			op->piece.done(op->priv, NULL);
@@ -211,6 +216,8 @@ do_op(struct store *st, struct op *op)
 		op_free(st, op);
 		break;
 	case OP_ABORT:
+		if (op->put->refused)
+			atomic_fetch_add(&st->dropped, 1);
 		op_free(st, op);
 		break;
 	case OP_INVAL:
