@@ -540,8 +540,10 @@ step_body(struct fetching *x)
 		fetch_conn_done(x, false);
 		return fetch_give_up(f, FAILURE_MEMORY, "out of memory");
 	}
-	if (!cacheable)
+	if (!cacheable) {
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
+		fetch_let_others_go(f);
+	}
 	if (f->framing.body == H1_NONE)
 		f->obj->body.expected = 0;
 	else if (f->framing.body == H1_LENGTH && f->length_stays)

@@ -92,6 +92,7 @@ struct fetch {
 	double grace_limit;      /* req.grace: of fallback; < 0: not set */
 	double error_limit;      /* the request's stale-if-error; < 0: none */
 	bool gave_stale;         /* obj is fallback */
+	bool for_waiters;        /* OBJ_MOMENT */
 	struct object *obj;      /* counted: what we make */
 	uint64_t inval_seq;      /* of the log when we began */
 	uint64_t purges;         /* carried out when we began */

@@ -236,7 +236,7 @@ filling_commit(struct fetch *f, struct filling *fill)
 static bool
 goes_to_store(const struct fetch *f)
 {
-	return !object_is(f->obj, OBJ_PRIVATE) && !f->is_query &&
+	return !object_is(f->obj, OBJ_PRIVATE | OBJ_MOMENT) && !f->is_query &&
 	    f->obj->stevedore != NULL &&
 	    f->obj->stevedore->store != NULL;
 }

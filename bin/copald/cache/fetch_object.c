@@ -21,6 +21,12 @@
 #include "stevedore.h"
 #include "tags.h"
 
+/*
+ * Seconds that an OBJ_MOMENT stays, for who was woken to find it: they run in
+ * the next turn of their core.
+ */
+enum { MOMENT = 10 };
+
 /* Tells the key's other requests not to wait: hit-for-miss, hit-for-pass. */
 static void
 put_marker(struct fetch *f, unsigned flag)
@@ -52,6 +58,19 @@ stevedore_of(const struct fetch *f)
 	    stevedore_at(0);
 }
 
+/*
+ * Policy lets it be shared, but not be kept for any time: those who wait for it
+ * now get it, instead of asking one after the other.
+ */
+static bool
+is_for_waiters(const struct fetch *f)
+{
+	return !f->uncacheable && !f->no_store && !f->is_pass &&
+	    f->busy != NULL && !f->was_304 && f->ttl - f->age <= 0 &&
+	    f->grace <= 0 && f->keep <= 0 && fetch_is_storable(f) &&
+	    index_has_waiters(f->busy);
+}
+
 bool
 fetch_object_make(struct fetch *f)
 {
@@ -73,8 +92,13 @@ fetch_object_make(struct fetch *f)
 		o->flags |= OBJ_PLAIN_KEY;
 	if (f->ask_first && f->grace > 0)
 		o->flags |= OBJ_ASK_FIRST;
-	if (f->ttl - f->age <= 0 && (f->grace <= 0 || f->ask_first))
+	f->for_waiters = is_for_waiters(f);
+	if (f->for_waiters) {
+		o->flags |= OBJ_MOMENT;
+		o->keep = MOMENT;
+	} else if (f->ttl - f->age <= 0 && (f->grace <= 0 || f->ask_first)) {
 		o->flags |= OBJ_NEVER_FRESH;
+	}
 	if (f->has_lists)
 		o->flags |= OBJ_HAS_LISTS;
 	o->stevedore = stevedore_of(f);
@@ -102,18 +126,29 @@ bool
 fetch_is_cacheable(const struct fetch *f)
 {
 	return !f->uncacheable && !f->no_store && !f->is_pass && f->busy != NULL &&
-	    !f->purged && f->ttl - f->age + f->grace + f->keep > 0 &&
-	    !says_too_large(f);
+	    !f->purged && (f->for_waiters ||
+	    f->ttl - f->age + f->grace + f->keep > 0) && !says_too_large(f);
+}
+
+void
+fetch_let_others_go(struct fetch *f)
+{
+	if (f->busy == NULL)
+		return;
+	if (f->uncacheable || says_too_large(f))
+		put_marker(f, f->make_hitpass ? OBJ_HITPASS : OBJ_HITMISS);
+	index_release(&f->busy);
 }
 
 void
 fetch_publish(struct fetch *f, bool cacheable)
 {
+	f->obj->born = clock_mono();
 	if (cacheable) {
 		if (!index_insert_fetched(f->busy, f, f->obj))
 			atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
-	} else if (f->busy != NULL && (f->uncacheable || says_too_large(f))) {
-		put_marker(f, f->make_hitpass ? OBJ_HITPASS : OBJ_HITMISS);
+	} else {
+		fetch_let_others_go(f);
 	}
 	if (f->req != NULL && !f->req->reading) {
 		body_reader_begin(&f->obj->body, &f->req->reader);

@@ -16,6 +16,11 @@ bool fetch_is_cacheable(const struct fetch *);
  */
 void fetch_late_claim(struct fetch *);
 /*
+ * Others can't use what comes: releases the claim, and who waits for it, all at
+ * once; with a marker if others shall not wait in future either.
+ */
+void fetch_let_others_go(struct fetch *);
+/*
  * From here on the request can deliver, and others find the object, or a
  * marker in its place.  Releases the claim.
  */

@@ -175,6 +175,19 @@ find(const struct request *req, const struct key *key, struct found *f)
 			continue;
 		}
 		left = ttl_left(req, o);
+		if (object_is(o, OBJ_MOMENT)) {
+			if (req->waits_since != 0 &&
+			    o->born >= req->waits_since) {
+				object_unref(&f->hit);
+				f->hit = object_ref(o);
+				f->fresh = true;
+				return;
+			}
+			if (object_is_expired(o, req->ctx.now) &&
+			    index_remove(o))
+				COUNT_INC(n_expired);
+			continue;
+		}
 		if (object_is(o, OBJ_HITMISS | OBJ_HITPASS)) {
 			if (left <= 0)
 				continue;
@@ -563,6 +576,7 @@ lookup_run(struct request *req)
 	struct found f;
 
 	hear(req);
+	req->waits_since = 0;
 	for (unsigned round = 0;; round++) {
 		enum claim_result claim;
 
@@ -578,8 +592,10 @@ lookup_run(struct request *req)
 		if (claim == CLAIM_BUSY && waits(req, &f) &&
 		    round < LOOKUP_ROUNDS) {
 			object_unref(&f.stale);
-			if (!waited)
+			if (!waited) {
 				COUNT_INC(cache_coalesced);
+				req->waits_since = clock_mono();
+			}
 			waited = true;
 			req->collapsed = true;
 			req->forward = forward_of(req, &f);

@@ -41,6 +41,7 @@ enum {
 	OBJ_HAS_LISTS = 16384, /* cache_control_lists() */
 	OBJ_HELD_BACK = 1 << 15, /* goes to its store when it is hit */
 	OBJ_ESI = 1 << 16, /* a page with ESI in it, to be parsed by esi_flags */
+	OBJ_MOMENT = 1 << 18, /* only for who waited when it came: born */
 	OBJ_BLOCKS = 1 << 17, /* blocks.h: its body is in others */
 };
 
@@ -57,6 +58,7 @@ struct object {
 	struct str tags;               /* tags.h; in head_mem */
 	_Atomic double t_origin, ttl, grace, keep;
 	double last_modified;          /* 0: unknown */
+	nsec_t born;                   /* OBJ_MOMENT */
 	char *last_chunk;              /* trailers.h; NULL: no trailers */
 	uint32_t last_chunk_len;
 	uint64_t xid;                  /* of the fetch that made it */

@@ -123,6 +123,7 @@ struct request {
 	bool is_hit, is_pass, resp_is_synth;
 	enum forward forward;    /* why an origin was asked */
 	bool collapsed;          /* by somebody else's request */
+	nsec_t waits_since;      /* for it; 0: it does not */
 	bool stored;             /* what it gave */
 	bool gave_stale;         /* obj is stale: the origin failed */
 	uint16_t origin_status;  /* 0: no answer */
