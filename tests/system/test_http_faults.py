@@ -7,7 +7,7 @@ again; and with a stale copy at hand there is no error at all.
 import threading
 
 import pytest
-from copal import Copald, wait_until
+from copal import Copald, is_sanitized, wait_until
 from raw import LIMIT, Cut, RawOrigin, Reader, connect, reset, response
 
 VCL = """vcl 4.1;
@@ -240,7 +240,8 @@ def test_endless_body(framing):
             Copald(origin, vcl=VCL, store="ram,32m") as copal:
         before = copal.memory()
         assert get(copal.port, "/endless") is None
-        assert copal.memory() < before + (100 << 20)
+        if not is_sanitized():  # which keeps what was freed for a while
+            assert copal.memory() < before + (64 << 20)
         assert copal.counter("n_object") == 0
 
 
