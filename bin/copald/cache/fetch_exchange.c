@@ -10,6 +10,7 @@
 #include "fetch_impl.h"
 #include "params.h"
 #include "stream.h"
+#include "trailers.h"
 
 /* 1xx are not the answer (RFC 9110 15.2); a flood of them is cut. */
 enum { INTERIM_MAX = 16 };
@@ -138,6 +139,7 @@ fetch_send_body(struct fetching *x)
 	chunked = f->req->framing.body == H1_CHUNKED;
 	buf = malloc(REQUEST_BODY_WINDOW);
 	e = buf == NULL ? UP_NO_MEMORY : ask_for_body(x);
+	trailers_of_request_begin(f);
 	x->up.on_answer = answer_while_sending;
 	x->up.on_answer_priv = x;
 	while (e == UP_OK) {
@@ -154,7 +156,9 @@ fetch_send_body(struct fetching *x)
 	}
 	free(buf);
 	if (e == UP_OK)
-		e = upstream_send_end(&x->up, chunked);
+		e = chunked ? trailers_of_request_send(f, &x->up) :
+		    upstream_send_end(&x->up, false);
+	s->trailer = NULL;
 	x->up.on_answer = NULL;
 	return e;
 }

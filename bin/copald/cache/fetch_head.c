@@ -102,6 +102,15 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 	if (!f->is_query)
 		f->has_body = kind == FETCH_PASS &&
 		    req->framing.body != H1_NONE;
+	if (f->has_body && !f->is_query && req->framing.body == H1_CHUNKED) {
+		struct str names = http_get_list(&req->http, FIELD_TRAILER,
+		    &f->ws);
+
+		/* it may be the request's, which may end before we do */
+		if (names.p != NULL && !http_set_known(h, FIELD_TRAILER,
+		    arena_strdup(&f->ws, names)))
+			return false;
+	}
 	/* one for all: who does not take it gets it unpacked */
 	if (kind != FETCH_PASS && params->http_gzip_support &&
 	    !http_set_known(h, FIELD_ACCEPT_ENCODING, STR("gzip")))
@@ -171,6 +180,8 @@ fetch_finish_bereq(struct fetch *f)
 	else if (f->has_body)
 		ok = ok && http_set_known(h, FIELD_TRANSFER_ENCODING,
 		    STR("chunked"));
+	if (!f->has_body || f->is_query || f->req->framing.body != H1_CHUNKED)
+		http_unset(h, FIELD_TRAILER);
 	/* Connection: TE is for the next hop (RFC 9110 10.1.4) */
 	if (f->wants_trailers)
 		ok = ok && http_set_known(h, FIELD_TE, STR("trailers")) &&

@@ -1,12 +1,13 @@
 /*
- * trailers.c - trailer fields of a response on their way to the client (RFC
- * 9110 6.5).
+ * trailers.c - trailer fields on their way (RFC 9110 6.5).
  *
- * They go to who says "TE: trailers" and reads the body as it comes, in
- * chunks: they are no part of what is stored, and a body whose length is known
- * has no place for them.  What has a meaning in a head is never forwarded
- * here: some merge the two.  Those of requests are dropped: policy would not
- * see them, and origins that merge them would take them for what it let by.
+ * Those of a response go to who says "TE: trailers" and reads the body as it
+ * comes, in chunks: they are no part of what is stored, and a body whose length
+ * is known has no place for them.  What has a meaning in a head is never
+ * forwarded here: some merge the two.
+ *
+ * Those of a request go to the origin if Trailer announces them: by that field
+ * policy sees which there will be, and can take them out of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,38 +62,59 @@ may_go_on(const struct field *f)
 	return true;
 }
 
+/* false: there are none, or they are too long */
+static bool
+parse(struct fetch *f, const char *section, size_t len, size_t cap,
+    struct http *h)
+{
+	/* "\r\n" alone: none */
+	return len > 2 && section != NULL && len <= cap &&
+	    http_init(h, &f->ws, params->http_max_hdr) &&
+	    h1_parse_trailers(h, section, len);
+}
+
+static size_t
+last_chunk_size(const struct http *h)
+{
+	size_t size = sizeof "0\r\n\r\n";
+
+	for (unsigned i = 0; i < h->field_n; i++)
+		size += h->field[i].name_len + h->field[i].value_len +
+		    sizeof ": \r\n";
+	return size;
+}
+
+/* announced: only these; p == NULL: all that may go on */
+static size_t
+last_chunk_write(const struct http *h, struct str announced, char *to)
+{
+	char *p = stpcpy(to, "0\r\n");
+
+	for (unsigned i = 0; i < h->field_n; i++) {
+		const struct field *x = &h->field[i];
+
+		if (may_go_on(x) && (announced.p == NULL || str_list_has(
+		    announced, str_of(x->name, x->name_len))))
+			p += sprintf(p, "%.*s: %.*s\r\n", (int)x->name_len,
+			    x->name, (int)x->value_len, x->value);
+	}
+	return (size_t)(stpcpy(p, "\r\n") - to);
+}
+
 void
 trailers_end(struct fetch *f, const struct upstream *u)
 {
 	const struct h1_chunked *c = &u->chunked;
 	struct http h;
-	size_t size;
 	char *p;
 
-	/* "\r\n" alone: none */
-	if (c->trailer_len <= 2 || c->trailer == NULL ||
-	    c->trailer_len > c->trailer_cap ||
-	    !http_init(&h, &f->ws, params->http_max_hdr) ||
-	    !h1_parse_trailers(&h, c->trailer, c->trailer_len))
+	if (!parse(f, c->trailer, c->trailer_len, c->trailer_cap, &h))
 		return;
-	size = sizeof "0\r\n\r\n";
-	for (unsigned i = 0; i < h.field_n; i++)
-		size += h.field[i].name_len + h.field[i].value_len +
-		    sizeof ": \r\n";
-	p = malloc(size);
+	p = malloc(last_chunk_size(&h));
 	if (p == NULL)
 		return;
 	f->obj->last_chunk = p;
-	p = stpcpy(p, "0\r\n");
-	for (unsigned i = 0; i < h.field_n; i++) {
-		const struct field *x = &h.field[i];
-
-		if (may_go_on(x))
-			p += sprintf(p, "%.*s: %.*s\r\n", (int)x->name_len,
-			    x->name, (int)x->value_len, x->value);
-	}
-	p = stpcpy(p, "\r\n");
-	f->obj->last_chunk_len = (uint32_t)(p - f->obj->last_chunk);
+	f->obj->last_chunk_len = (uint32_t)last_chunk_write(&h, STR_NULL, p);
 }
 
 void
@@ -103,4 +125,32 @@ trailers_put(struct request *req)
 	if (o->last_chunk != NULL && trailers_wanted(&req->received))
 		req->stream->last_chunk = str_of(o->last_chunk,
 		    o->last_chunk_len);
+}
+
+void
+trailers_of_request_begin(struct fetch *f)
+{
+	struct stream *s = f->req->stream;
+
+	if (http_get(&f->bereq, FIELD_TRAILER).p == NULL)
+		return;
+	s->trailer = arena_bytes(&f->ws, TRAILERS_MAX);
+	s->trailer_cap = TRAILERS_MAX;
+}
+
+enum upstream_error
+trailers_of_request_send(struct fetch *f, struct upstream *u)
+{
+	struct stream *s = f->req->stream;
+	struct str names = http_get_list(&f->bereq, FIELD_TRAILER, &f->ws);
+	struct http h;
+	char *p;
+
+	if (names.p == NULL ||
+	    !parse(f, s->trailer, s->trailer_len, s->trailer_cap, &h))
+		return upstream_send_end(u, true);
+	p = arena_bytes(&f->ws, last_chunk_size(&h));
+	if (p == NULL)
+		return upstream_send_end(u, true);
+	return upstream_send_body(u, p, last_chunk_write(&h, names, p), false);
 }

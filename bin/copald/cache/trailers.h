@@ -1,6 +1,5 @@
 /*
- * trailers.h - trailer fields of a response on their way to the client (RFC
- * 9110 6.5).
+ * trailers.h - trailer fields on their way (RFC 9110 6.5).
  */
 #ifndef COPAL_TRAILERS_H
 #define COPAL_TRAILERS_H
@@ -16,5 +15,14 @@ void trailers_begin(struct fetch *, struct upstream *);
 void trailers_end(struct fetch *, const struct upstream *);
 /* The stream ends with those of req->obj, if it can and the client wants. */
 void trailers_put(struct request *);
+
+/*
+ * Of a chunked request, before its body is read: those that bereq.http.Trailer
+ * announces will be kept ...
+ */
+void trailers_of_request_begin(struct fetch *);
+/* ... and end it. */
+enum upstream_error trailers_of_request_send(struct fetch *,
+    struct upstream *) WAITS;
 
 #endif

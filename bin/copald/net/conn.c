@@ -605,6 +605,8 @@ stream_begin(struct conn *conn)
 	b->continue_sent = b->head_done = false;
 	s->body_status = 0;
 	s->last_chunk = STR_NULL;
+	s->trailer = NULL;
+	s->trailer_len = 0;
 	b->body_done = !s->body_unread;
 	b->out = NULL;
 	b->out_len = 0;

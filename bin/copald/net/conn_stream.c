@@ -126,6 +126,8 @@ read_chunked(struct stream_block *b, void *buf, size_t len)
 {
 	struct conn *conn = b->conn;
 
+	b->chunked.trailer = b->s.trailer;
+	b->chunked.trailer_cap = b->s.trailer != NULL ? b->s.trailer_cap : 0;
 	for (;;) {
 		struct str data;
 		size_t used, n = conn->have - b->body_at;
@@ -144,6 +146,7 @@ read_chunked(struct stream_block *b, void *buf, size_t len)
 			if (data.len > 0)
 				memcpy(buf, data.p, data.len);
 			if (r == H1_CHUNK_END) {
+				b->s.trailer_len = b->chunked.trailer_len;
 				b->body_done = true;
 				b->s.body_unread = false;
 				return (ssize_t)data.len;

@@ -102,6 +102,12 @@ struct stream {
 	/* "0", trailer fields and an empty line, for the end of a chunked
 	 * response; p NULL: no trailers */
 	struct str last_chunk;
+	/*
+	 * Where the trailer section of a chunked request is kept, as it came;
+	 * set before the end of the body is read.  NULL: it is not wanted.
+	 */
+	char *trailer;
+	uint32_t trailer_cap, trailer_len;
 	struct stream_timeouts timeouts; /* stay for the next request */
 	uint64_t body_received;
 	uint64_t head_sent, body_sent; /* bytes */
