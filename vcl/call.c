@@ -191,6 +191,9 @@ unknown_function(struct vcc *c, const struct vcc_expr *e)
 		return;
 	}
 	vcc_nearest_symbol(c, &nearest, SYMBOL_FUNCTION);
+	/* statements that have a parenthesis */
+	vcc_nearest_try(&nearest, STR("return"));
+	vcc_nearest_try(&nearest, STR("elseif"));
 	vcc_error(c, e->at, "unknown function '%.*s'%s", STR_ARG(e->text),
 	    vcc_did_you_mean(c, &nearest));
 }

@@ -234,6 +234,21 @@ successor(struct str name)
 	return NULL;
 }
 
+/* Of "req.htp.x": req.http.x, and what else it could be a header of. */
+static void
+nearest_header(struct vcc *c, struct vcc_nearest *nearest, struct str name)
+{
+	const char *end = name.p + name.len;
+	const char *word = memchr(name.p, '.', name.len);
+	const char *rest = word == NULL ? NULL :
+	    memchr(word + 1, '.', (size_t)(end - word) - 1);
+
+	for (unsigned i = 0; rest != NULL && i < vcc_head_n(); i++)
+		vcc_nearest_try(nearest, str_from_z(vcc_printf(&c->mem,
+		    "%s.http%.*s", vcc_head(i)->name, (int)(end - rest),
+		    rest)));
+}
+
 static void
 unknown_name(struct vcc *c, const struct vcc_expr *e, enum vcc_type want,
     unsigned access)
@@ -261,6 +276,7 @@ unknown_name(struct vcc *c, const struct vcc_expr *e, enum vcc_type want,
 	vcc_nearest_symbol(c, &nearest, SYMBOL_VAR);
 	vcc_nearest_symbol(c, &nearest, SYMBOL_BACKEND);
 	vcc_nearest_symbol(c, &nearest, SYMBOL_ACL);
+	nearest_header(c, &nearest, e->text);
 	vcc_error(c, e->at, "unknown %s '%.*s'%s", what, STR_ARG(e->text),
 	    vcc_did_you_mean(c, &nearest));
 }

@@ -266,6 +266,8 @@ test_refused(void)
 	    {RECV("call foo;"), "unknown sub 'foo'"},
 	    {RECV("set req.backend_hint = foo;"), "unknown backend 'foo'"},
 	    {RECV("nope();"), "unknown function 'nope'"},
+	    {RECV("retrun (pass);"), "did you mean 'return'?"},
+	    {RECV("set req.htp.x = \"a\";"), "did you mean 'req.http.x'?"},
 	    {RECV("std.nope();"), "module 'std' has no 'nope'"},
 	    {RECV("foo.bar();"), "unknown module or object 'foo'"},
 	    {"vcl 4.1; backend b none; sub vcl_recv { std.log(\"a\"); }",
