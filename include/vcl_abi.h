@@ -429,6 +429,7 @@ bool vrt_ip_eq(const struct addr *, const struct addr *);
 
 struct str vrt_hdr_get(struct vcl_ctx *, enum vcl_http,
     const struct vcl_header *);
+struct str vrt_header_string(struct vcl_ctx *, const struct vcl_header_ref *);
 void vrt_hdr_set(struct vcl_ctx *, enum vcl_http, const struct vcl_header *,
     struct str value);
 void vrt_hdr_unset(struct vcl_ctx *, enum vcl_http,

@@ -65,7 +65,7 @@ parse_unix(const char *text, const char *path, struct addr *out, char *err,
 	return 1;
 }
 
-/* "[v6]" or "[v6]:port"; NULL or what is wrong */
+/* "[v6]", "[v6]:port" or "[v6] port"; NULL or what is wrong */
 static const char *
 split_brackets(const char *text, struct parts *out)
 {
@@ -76,7 +76,7 @@ split_brackets(const char *text, struct parts *out)
 	out->host = str_of(text + 1, (size_t)(end - text - 1));
 	if (out->host.len == 0)
 		return "no address between the brackets";
-	if (end[1] == ':')
+	if (end[1] == ':' || end[1] == ' ')
 		out->port = str_from_z(end + 2);
 	else if (end[1] != '\0')
 		return "\":\" and a port must follow \"]\"";
@@ -86,13 +86,18 @@ split_brackets(const char *text, struct parts *out)
 static const char *
 split(const char *text, bool listening, struct parts *out)
 {
-	const char *colon = strchr(text, ':');
+	const char *colon = strchr(text, ':'), *space = strchr(text, ' ');
 
 	*out = (struct parts){STR_NULL, STR_NULL};
 	if (text[0] == '\0')
 		return "no address given";
 	if (text[0] == '[')
 		return split_brackets(text, out);
+	if (space != NULL && space > text) { /* any address, and its port */
+		out->host = str_of(text, (size_t)(space - text));
+		out->port = str_from_z(space + 1);
+		return NULL;
+	}
 	if (colon == NULL) {
 		out->host = str_from_z(text);
 		if (!all_digits(out->host))

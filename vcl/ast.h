@@ -138,6 +138,8 @@ struct vcc_use {
 	unsigned allowed; /* mask of enum vcl_sub_id */
 	const char *what; /* "'req.url' can't be read" */
 	bool harmless;    /* elsewhere it has no effect: a warning */
+	unsigned older;   /* mask: where it is of older VCL, and works */
+	const char *instead; /* why it should not be written there */
 };
 
 /* One sub calls another. */

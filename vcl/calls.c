@@ -75,11 +75,20 @@ use_hint(const struct vcc_use *use, unsigned bad)
 	return "";
 }
 
+/* From where it is reached and must not be. */
+static unsigned
+not_allowed(const struct vcc_sub *s, const struct vcc_use *use)
+{
+	return s->reached_from & ~use->allowed & ~use->older;
+}
+
 static void
 judge(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 {
-	unsigned bad = s->reached_from & ~use->allowed;
+	unsigned bad = not_allowed(s, use);
 
+	if (s->reached_from & use->older)
+		vcc_warning(c, use->at, "%s", use->instead);
 	if (bad == 0)
 		return;
 	if (use->harmless) {
@@ -100,7 +109,7 @@ static void
 list_verdicts(struct vcc *c, const struct vcc_sub *s, const struct vcc_use *use)
 {
 	struct vcc_buf b = {.mem = &c->mem};
-	unsigned bad = s->reached_from & ~use->allowed;
+	unsigned bad = not_allowed(s, use);
 	const char *word;
 
 	if (bad == 0 || strncmp(use->what, "'return (", 9) != 0)

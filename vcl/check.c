@@ -131,6 +131,7 @@ check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 {
 	const char *word = vcc_verdict_word(s->verdict);
 	enum vcc_type types[2] = {TYPE_INT, TYPE_STRING};
+	struct vcc_use *use;
 
 	if (s->verdict == VCL_RET_NONE) {
 		if (sub->id >= 0)
@@ -141,16 +142,15 @@ check_return(struct vcc *c, struct vcc_sub *sub, struct vcc_stmt *s)
 			    STR_ARG(sub->name));
 		return;
 	}
-	if (sub->id == VCL_SUB_HIT &&
-	    (s->verdict == VCL_RET_FETCH || s->verdict == VCL_RET_MISS)) {
-		vcc_warning(c, s->at,
+	use = vcc_use(c, sub, s->at, vcc_verdict_subs(s->verdict),
+	    vcc_printf(&c->mem, "'return (%s)' is not allowed", word));
+	if (s->verdict == VCL_RET_FETCH || s->verdict == VCL_RET_MISS) {
+		use->older = 1u << VCL_SUB_HIT;
+		use->instead = vcc_printf(&c->mem,
 		    "'return (%s)' in vcl_hit is of older VCL: only what may "
 		    "be delivered comes here; the object is fetched anew",
 		    word);
-		s->verdict = VCL_RET_MISS;
 	}
-	vcc_use(c, sub, s->at, vcc_verdict_subs(s->verdict),
-	    vcc_printf(&c->mem, "'return (%s)' is not allowed", word));
 	if (vcc_verdict_args(s->verdict) == OPTIONAL_STRING)
 		types[0] = TYPE_STRING;
 	if (vcc_verdict_args(s->verdict) == OPTIONAL_DURATION)

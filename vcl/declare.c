@@ -318,7 +318,11 @@ check_probe(struct vcc *c, const struct vcc_record *r)
 	if (r->value[URL] && r->value[REQUEST])
 		vcc_error(c, r->value_at[REQUEST],
 		    "a probe has '.url' or '.request', not both");
-	if (r->value[THRESHOLD] && r->value[WINDOW] && threshold > window)
+	if (r->value[WINDOW] && !r->value[THRESHOLD])
+		vcc_error(c, r->value_at[WINDOW],
+		    "a probe with '.window' needs '.threshold' too: how many "
+		    "of them must be good");
+	else if (r->value[THRESHOLD] && r->value[WINDOW] && threshold > window)
 		vcc_error(c, r->value_at[THRESHOLD],
 		    "'.threshold' must not be larger than '.window', which is "
 		    "%lld",
@@ -390,6 +394,9 @@ check_backend(struct vcc *c, const struct vcc_record *r)
 		    STR_ARG(r->name));
 	else if (r->value[HOST] && strncmp(r->value[HOST], "{\"\"", 3) == 0)
 		vcc_error(c, r->value_at[HOST], "'.host' is empty");
+	else if (r->value[HOST] && strncmp(r->value[HOST], "{\"[", 3) == 0 &&
+		 !strchr(r->value[HOST], ']'))
+		vcc_error(c, r->value_at[HOST], "']' is missing in '.host'");
 	else if (r->value[PORT] && host_has_port(r->value[HOST]))
 		vcc_error(c, r->value_at[PORT],
 		    "'.host' has a port already");

@@ -152,11 +152,19 @@ to_megabytes(struct vcc_expr *e)
 static bool
 may_be_address(struct str s)
 {
+	bool port = false; /* after a space there is one */
+
 	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] == ' ' && !port && i > 0 && i + 1 < s.len) {
+			port = true;
+			continue;
+		}
+		if (port && (s.p[i] < '0' || s.p[i] > '9'))
+			return false;
 		if (s.p[i] <= ' ' || s.p[i] == '/' || s.p[i] == '"')
 			return false;
 	}
-	return s.len > 0;
+	return s.len > 0 && (s.p[0] != '[' || memchr(s.p, ']', s.len));
 }
 
 static struct vcc_expr *

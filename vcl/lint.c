@@ -244,11 +244,28 @@ lint_unset(struct vcc *c, const struct vcc_stmt *s, const struct vcc_stmt *next)
 	vcc_note(c, s->at, "here");
 }
 
+/* How long a message is, its sender says: RFC 9112 6. */
+static void
+lint_framing(struct vcc *c, const struct vcc_stmt *s)
+{
+	const struct vcc_expr *target = s->target;
+
+	if (target->kind != E_HEADER ||
+	    (!str_caseeq(target->text, STR("Content-Length")) &&
+		!str_caseeq(target->text, STR("Transfer-Encoding"))))
+		return;
+	vcc_warning(c, s->at,
+	    "this changes nothing that is sent: '%.*s' follows from the body",
+	    STR_ARG(shown(target)));
+}
+
 static void
 lint_stmt(struct vcc *c, const struct vcc_stmt *s)
 {
 	const struct vcc_stmt *next = s->next;
 
+	if (s->kind == S_SET || s->kind == S_UNSET)
+		lint_framing(c, s);
 	if (s->kind == S_IF)
 		lint_if(c, s);
 	else if (s->kind == S_BLOCK)

@@ -6,7 +6,7 @@
  * usable_in: where <name> itself may be given to a function that wants an
  * HTTP; the other three are of <name>.http.*.  Masks as in tbl/vcl_vars.h.
  */
-VCL_HEAD(REQ, "req", VS_CLIENT, VS_CLIENT, VS_CLIENT, VS_CLIENT, "The client's request.")
+VCL_HEAD(REQ, "req", VS_CLIENT, VS_CLIENT, VS_CLIENT, VS_CLIENT, "The client's request.  Content-Length and Transfer-Encoding, here and in the other heads, tell of the body: what is set or unset of them changes nothing that is sent.")
 VCL_HEAD(REQ_TOP, "req_top", VS_NONE, VS_CLIENT, VS_NONE, VS_NONE, "The request that the client sent, when this one is an ESI include; else the same as req.")
 VCL_HEAD(BEREQ, "bereq", VS_BACKEND, VS(PIPE) | VS_BACKEND, VS(PIPE) | VS_BACKEND, VS(PIPE) | VS_BACKEND, "The request to the backend.")
 VCL_HEAD(BERESP, "beresp", VS(BACKEND_RESPONSE) | VS(BACKEND_REFRESH) | VS(BACKEND_ERROR), VS(BACKEND_RESPONSE) | VS(BACKEND_REFRESH) | VS(BACKEND_ERROR), VS(BACKEND_RESPONSE) | VS(BACKEND_REFRESH) | VS(BACKEND_ERROR), VS(BACKEND_RESPONSE) | VS(BACKEND_REFRESH) | VS(BACKEND_ERROR), "The backend's response.")

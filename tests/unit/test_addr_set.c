@@ -154,6 +154,13 @@ test_literals(void)
 	CU_ASSERT_EQUAL(addr_port(&a[0]), 8080);
 	CU_ASSERT_EQUAL(PARSE("[::1]"), 1);
 	CU_ASSERT_EQUAL(addr_port(&a[0]), 80);
+	CU_ASSERT_EQUAL(PARSE("127.0.0.1 8080"), 1);
+	CU_ASSERT_EQUAL(addr_port(&a[0]), 8080);
+	CU_ASSERT_EQUAL(PARSE("::1 8080"), 1);
+	CU_ASSERT_EQUAL(addr_port(&a[0]), 8080);
+	CU_ASSERT_EQUAL(PARSE("[::1] 8080"), 1);
+	CU_ASSERT_EQUAL(addr_port(&a[0]), 8080);
+	CU_ASSERT_EQUAL(PARSE("127.0.0.1 "), -1);
 	CU_ASSERT_EQUAL(PARSE("/run/x.sock"), 1);
 	CU_ASSERT_EQUAL(PARSE("example.com:http"), 0);
 	CU_ASSERT_STRING_EQUAL(host, "example.com");

@@ -161,6 +161,7 @@ test_accepted(void)
 	    BACKEND "sub vcl_beresp_hitmiss { set beresp.ttl = 1s; }",
 	    RECV("std.syslog(priority=1, s=\"x\");"),
 	    RECV("set req.http.x = default;"),
+	    RECV("if (client.ip == \"1.2.3.4 80\") { }"),
 	    RECV("if (client.ip == \"localhost\") { }"),
 	    RECV("set req.ttl = 10.m + 1.s;"),
 	    RECV("unset req.http./* {{ tls }} */X-Forwarded-Proto; "
@@ -341,6 +342,10 @@ test_refused(void)
 	    {BACKEND "probe p { .window = 65; }", "from 1 to 64"},
 	    {BACKEND "probe p { .window = 5; .threshold = 9; }",
 		"must not be larger"},
+	    {BACKEND "probe p { .window = 5; }", "needs '.threshold' too"},
+	    {"vcl 4.1; backend b { .host = \"[::1\"; }", "']' is missing"},
+	    {RECV("if (client.ip == \"[::1\") { }"), "is no address"},
+	    {RECV("if (client.ip == \"::1 80 81\") { }"), "is no address"},
 	    {BACKEND "probe p { .threshold = 9; }", "never gets healthy"},
 	    {"vcl 4.1; backend b { .host = \"\"; }", "'.host' is empty"},
 	    {"vcl 4.1; backend b { .host = \"a:80\"; .port = \"81\"; }",

@@ -298,6 +298,7 @@ step_hit(struct request *req)
 		req->is_hit = false;
 		return STEP_PASS;
 	case VCL_RET_MISS:
+	case VCL_RET_FETCH: /* of older VCL */
 		return miss_after_hit(req);
 	default:
 		return common_verdict(req, ret);

@@ -43,6 +43,13 @@ vrt_hdr_get(struct vcl_ctx *ctx, enum vcl_http which,
 	return h != NULL ? http_get_name(h, &name) : STR_NULL;
 }
 
+struct str
+vrt_header_string(struct vcl_ctx *ctx, const struct vcl_header_ref *ref)
+{
+	return ref != NULL ? vrt_hdr_get(ctx, ref->http, ref->header)
+			   : STR_NULL;
+}
+
 static void
 log_field(struct vcl_ctx *ctx, enum log_tag tag, const struct field *f)
 {
@@ -255,6 +262,10 @@ vcl_proto(const struct http *h)
 	    : h->version == 10 ? STR("HTTP/1.0") : STR("HTTP/1.1");
 }
 
+/*
+ * A minor version above the one that is spoken is answered as that one (RFC
+ * 9110 2.5).
+ */
 void
 vcl_set_proto(struct vcl_ctx *ctx, enum vcl_http which, struct str s)
 {
@@ -262,9 +273,10 @@ vcl_set_proto(struct vcl_ctx *ctx, enum vcl_http which, struct str s)
 
 	if (str_eq(s, STR("HTTP/1.0")))
 		h->version = 10;
-	else if (str_eq(s, STR("HTTP/1.1")))
+	else if (s.len == 8 && str_starts(s, STR("HTTP/1.")) &&
+	    s.p[7] >= '1' && s.p[7] <= '9')
 		h->version = 11;
-	else if (str_eq(s, STR("HTTP/2.0")))
+	else if (str_eq(s, STR("HTTP/2.0")) || str_eq(s, STR("HTTP/2")))
 		h->version = 20;
 	else
 		vcl_fail(ctx, "Bad value of %s.proto: \"%.*s\"",
