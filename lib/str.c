@@ -79,6 +79,19 @@ str_trim(struct str s)
 	return s;
 }
 
+struct str
+str_copy(char **mem, struct str s)
+{
+	struct str c = str_of(*mem, s.len);
+
+	if (s.p == NULL)
+		return STR_NULL;
+	if (s.len > 0)
+		memcpy(*mem, s.p, s.len);
+	*mem += s.len;
+	return c;
+}
+
 /*
  * The length of the element at the front of list.  A comma inside a quoted
  * string (RFC 9110 5.6.4) does not end it; a string that is never closed

@@ -53,6 +53,11 @@ bool str_casestarts(struct str s, struct str prefix);
 /* without leading and trailing SP and HTAB */
 struct str str_trim(struct str s);
 /*
+ * A copy of s at *mem, which has room for it and then is behind it; of none
+ * (p NULL): none.
+ */
+struct str str_copy(char **mem, struct str s);
+/*
  * Takes the next element of a comma-separated list (RFC 9110 5.6.1) off
  * *list into *item, trimmed, empty ones skipped, commas inside quoted
  * strings kept.  false at the end.

@@ -10,20 +10,6 @@
 
 #include "store_impl.h"
 
-static struct str
-copy(char **mem, struct str s)
-{
-	struct str c = s;
-
-	if (s.p == NULL)
-		return STR_NULL;
-	c.p = *mem;
-	if (s.len > 0)
-		memcpy(*mem, s.p, s.len);
-	*mem += s.len;
-	return c;
-}
-
 /* One piece of memory: the object, its extents, its strings. */
 static struct store_object *
 object_new(const struct record *r, uint64_t seq)
@@ -43,10 +29,10 @@ object_new(const struct record *r, uint64_t seq)
 	o->dict = r->dict;
 	o->extent = (struct extent *)(o + 1);
 	mem = (char *)o->extent + extents;
-	o->meta.key = copy(&mem, m->key);
-	o->meta.vary = copy(&mem, m->vary);
-	o->meta.head = copy(&mem, m->head);
-	o->inline_body = copy(&mem, r->inline_body);
+	o->meta.key = str_copy(&mem, m->key);
+	o->meta.vary = str_copy(&mem, m->vary);
+	o->meta.head = str_copy(&mem, m->head);
+	o->inline_body = str_copy(&mem, r->inline_body);
 	return o;
 }
 

@@ -163,20 +163,6 @@ op_new(enum op_kind kind, size_t mem)
 	return op;
 }
 
-static struct str
-copy(char **mem, struct str s)
-{
-	struct str c = s;
-
-	if (s.p == NULL)
-		return STR_NULL;
-	c.p = *mem;
-	if (s.len > 0)
-		memcpy(*mem, s.p, s.len);
-	*mem += s.len;
-	return c;
-}
-
 static struct op *
 op_with_meta(
     enum op_kind kind, const struct store_meta *m, struct str inline_body)
@@ -189,10 +175,10 @@ op_with_meta(
 		return NULL;
 	mem = op->mem;
 	op->commit.meta = *m;
-	op->commit.meta.key = copy(&mem, m->key);
-	op->commit.meta.vary = copy(&mem, m->vary);
-	op->commit.meta.head = copy(&mem, m->head);
-	op->commit.inline_body = copy(&mem, inline_body);
+	op->commit.meta.key = str_copy(&mem, m->key);
+	op->commit.meta.vary = str_copy(&mem, m->vary);
+	op->commit.meta.head = str_copy(&mem, m->head);
+	op->commit.inline_body = str_copy(&mem, inline_body);
 	return op;
 }
 
@@ -376,7 +362,7 @@ store_inval_append(struct store *st, const struct inval *inval,
 	mem = op->mem;
 	op->priv = priv;
 	op->inval.inval = *inval;
-	op->inval.inval.text = copy(&mem, inval->text);
+	op->inval.inval.text = str_copy(&mem, inval->text);
 	op->inval.done = done;
 	queue_push(st, op);
 }

@@ -26,16 +26,6 @@ end(void)
 	return 0;
 }
 
-/* Did a call fail since this was asked last? */
-static bool
-failed(void)
-{
-	bool f = r.ctx.failed;
-
-	r.ctx.failed = false;
-	return f;
-}
-
 /* ---- accept ---- */
 
 static void
@@ -51,9 +41,9 @@ test_accept_limit(void)
 		vmod_accept_rule_add(&r.ctx, rule, str_from_z(text));
 	}
 	vmod_accept_rule_add(&r.ctx, rule, STR("V7"));
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	vmod_accept_rule_add(&r.ctx, rule, STR("one more"));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	SAME(vmod_accept_rule_filter(&r.ctx, rule, STR("one more, V999")),
 	    "v999");
 	SAME(vmod_accept_rule_filter(&r.ctx, rule, STR_NULL), "");
@@ -91,7 +81,7 @@ test_cookie_many(void)
 	}
 	all = vmod_cookie_get_string(&r.ctx, cookies(&r.ctx));
 	SAME(all, "c0=0; c50=50; c100=100; c150=150");
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 }
 
 static void
@@ -118,7 +108,7 @@ test_cookie_no_room(void)
 	vmod_cookie_parse(&r.ctx, NULL, STR("a=b"));
 	SAME(vmod_cookie_get_string(&r.ctx, NULL), "");
 	CU_ASSERT(!vmod_cookie_isset(&r.ctx, NULL, STR("a")));
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 }
 
 /* ---- header ---- */
@@ -138,7 +128,7 @@ test_header_slices(void)
 	f = &h->field[h->field_n - 1];
 	CU_ASSERT_PTR_NOT_EQUAL(f->value, f->name + f->name_len + 2);
 	SAME(str_of(f->value, f->value_len), "value");
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 }
 
 static void
@@ -179,9 +169,9 @@ test_var_global_limits(void)
 
 	memset(big, 'a', sizeof big);
 	vmod_var_global_set(&r.ctx, STR("k"), str_of(big, 1 << 16));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vmod_var_global_set(&r.ctx, str_of(big, sizeof big), STR_NULL);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vmod_var_global_set(&r.ctx, STR(""), STR(""));
 	CU_ASSERT_PTR_NOT_NULL(vmod_var_global_get(&r.ctx, STR("")).p);
 	vmod_var_global_set(&r.ctx, STR(""), STR_NULL);
@@ -189,16 +179,16 @@ test_var_global_limits(void)
 		snprintf(key, sizeof key, "k%d", i);
 		vmod_var_global_set(&r.ctx, str_from_z(key), STR("v"));
 	}
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	vmod_var_global_set(&r.ctx, STR("one more"), STR("v"));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	CU_ASSERT_PTR_NULL(vmod_var_global_get(&r.ctx, STR("one more")).p);
 	vmod_var_global_set(&r.ctx, STR("k7"), STR("new"));
 	SAME(vmod_var_global_get(&r.ctx, STR("k7")), "new");
 	vmod_var_global_set(&r.ctx, STR("k7"), STR_NULL);
 	vmod_var_global_set(&r.ctx, STR("one more"), STR("v"));
 	SAME(vmod_var_global_get(&r.ctx, STR("one more")), "v");
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	for (int i = 0; i < 10000; i++) {
 		snprintf(key, sizeof key, "k%d", i);
 		vmod_var_global_set(&r.ctx, str_from_z(key), STR_NULL);

@@ -25,16 +25,6 @@ end(void)
 	return 0;
 }
 
-/* Did the last call fail?  Forgets it. */
-static bool
-failed(void)
-{
-	bool f = r.ctx.failed;
-
-	r.ctx.failed = false;
-	return f;
-}
-
 static double
 duration(const char *s, double fallback)
 {
@@ -88,23 +78,23 @@ test_duration(void)
 	CU_ASSERT_EQUAL(duration(NULL, 7), 7);
 	CU_ASSERT_EQUAL(duration("infs", 7), 7);
 	CU_ASSERT_EQUAL(duration("0x10s", 7), 7);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	/* no fallback */
 	CU_ASSERT_EQUAL(vmod_std_duration(&r.ctx, true, STR("x"), false, 0,
 	    false, 0, false, 0), 0);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	/* no source, two sources */
 	vmod_std_duration(&r.ctx, false, STR_NULL, true, 1, false, 0, false,
 	    0);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vmod_std_duration(&r.ctx, false, STR_NULL, false, 1, true, 2, true,
 	    3);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	CU_ASSERT_EQUAL(vmod_std_duration(&r.ctx, false, STR_NULL, false, 1,
 	    true, 1.5, false, 0), 1.5);
 	CU_ASSERT_EQUAL(vmod_std_duration(&r.ctx, false, STR_NULL, false, 1,
 	    false, 0, true, 10), 10);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 }
 
 static void
@@ -141,7 +131,7 @@ test_numbers(void)
 	CU_ASSERT_EQUAL(real("-.5", 0), -.5);
 	CU_ASSERT_EQUAL(real("nan", 7), 7);
 	CU_ASSERT_EQUAL(real("1.2.3", 7), 7);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	CU_ASSERT_EQUAL(vmod_std_round(&r.ctx, -2.5), -3);
 	CU_ASSERT_EQUAL(vmod_std_real2integer(&r.ctx, 2.5, 0), 3);
 	for (int i = 0; i < 100; i++) {
@@ -167,7 +157,7 @@ test_time(void)
 	CU_ASSERT_EQUAL(instant("-1", 7), 7);
 	CU_ASSERT_EQUAL(vmod_std_time(&r.ctx, false, STR_NULL, true, 7, true,
 	    -1, false, 0), 7);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	SAME(vrt_time_string(&r.ctx, 784111777),
 	    "Sun, 06 Nov 1994 08:49:37 GMT");
 	SAME(vmod_std_strftime(&r.ctx, 784111777, STR("%Y%m%dT%H%M%SZ")),
@@ -212,19 +202,19 @@ test_strings(void)
 	CU_ASSERT(vrt_str_cmp(STR_NULL, STR("a")) > 0);
 	CU_ASSERT(vrt_str_cmp(STR("a"), STR_NULL) > 0);
 	CU_ASSERT(vrt_str_cmp(STR(""), STR("a")) < 0);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	CU_ASSERT(vmod_std_fnmatch(&r.ctx, STR("/foo/*"), STR("/foo/bar"),
 	    true, false, false));
 	CU_ASSERT(!vmod_std_fnmatch(&r.ctx, STR("/foo/*"), STR("/foo/bar/x"),
 	    true, false, false));
 	CU_ASSERT(vmod_std_fnmatch(&r.ctx, STR("/foo/*"), STR("/foo/bar/x"),
 	    false, false, false));
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	vmod_std_fnmatch(&r.ctx, STR("x"), STR_NULL, true, false, false);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vmod_std_fnmatch(&r.ctx, STR("****************************************"
 	    "*"), STR("x"), true, false, false);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 }
 
 static void
@@ -257,7 +247,7 @@ test_querysort(void)
 		}
 	}
 	CU_ASSERT_PTR_NULL(vmod_std_querysort(&r.ctx, STR_NULL).p);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 }
 
 static bool
@@ -290,10 +280,10 @@ test_ip(void)
 	CU_ASSERT(ip_is("localhost", NULL, NULL, 0));
 	CU_ASSERT(ip_is("", NULL, NULL, 0));
 	CU_ASSERT(ip_is(NULL, NULL, NULL, 0));
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	CU_ASSERT_PTR_NULL(vmod_std_ip(&r.ctx, STR("x y z"), false, NULL,
 	    false, false, STR_NULL));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	CU_ASSERT_PTR_NOT_NULL(vmod_std_ip(&r.ctx, STR("localhost:http"),
 	    false, NULL, true, false, STR_NULL));
 	CU_ASSERT(vrt_ip_eq(&r.peer, vmod_std_ip(&r.ctx, STR("192.0.2.1:9"),
@@ -322,22 +312,22 @@ test_heads(void)
 	vrt_hdr_set(&r.ctx, VCL_HTTP_REQ, &x, str_from_z(volatile_bytes));
 	memset(volatile_bytes, '!', sizeof volatile_bytes - 1);
 	SAME(vrt_hdr_get(&r.ctx, VCL_HTTP_REQ, &x), "from elsewhere");
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	/* nothing that could end a line */
 	vrt_hdr_set(&r.ctx, VCL_HTTP_REQ, &x, STR("a\r\nb: c"));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_w_req_url(&r.ctx, STR("/a b"));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_w_req_url(&r.ctx, STR(""));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_w_req_method(&r.ctx, STR("GET /"));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_w_resp_reason(&r.ctx, STR("a\nb"));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	SAME(vrt_r_req_url(&r.ctx), "/path");
 	vrt_w_req_url(&r.ctx, STR("/new"));
 	SAME(vrt_r_req_url(&r.ctx), "/new");
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 
 	vrt_hdr_set(&r.ctx, VCL_HTTP_REQ, &x, STR("1"));
 	CU_ASSERT(http_add(h, &name, STR("2")));
@@ -346,27 +336,27 @@ test_heads(void)
 	SAME(vrt_hdr_get(&r.ctx, VCL_HTTP_REQ, &x), "1, 2, 3");
 	CU_ASSERT_EQUAL(h->field_n, 1);
 	x_ref.http = VCL_HTTP_OBJ;
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	vmod_std_collect(&r.ctx, &x_ref, STR(", "));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 
 	vrt_w_resp_status(&r.ctx, 404);
 	CU_ASSERT_EQUAL(vrt_r_resp_status(&r.ctx), 404);
 	SAME(vrt_r_resp_reason(&r.ctx), "Not Found");
 	vrt_w_resp_status(&r.ctx, 12404);
 	CU_ASSERT_EQUAL(vrt_r_resp_status(&r.ctx), 12404);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	vrt_w_resp_status(&r.ctx, 99);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_w_resp_status(&r.ctx, 70404);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_w_resp_status(&r.ctx, -1);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 
 	vrt_rollback(&r.ctx, VCL_HTTP_REQ); /* there is no original */
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_rollback(&r.ctx, VCL_HTTP_RESP);
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 }
 
 static void
@@ -383,7 +373,7 @@ test_rollback(void)
 	vmod_std_rollback(&r.ctx, VCL_HTTP_REQ);
 	CU_ASSERT(str_eq(vrt_r_req_url(&r.ctx), original.target));
 	CU_ASSERT_PTR_NULL(vrt_hdr_get(&r.ctx, VCL_HTTP_REQ, &x).p);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	r.ctx.original_req = NULL;
 }
 
@@ -412,13 +402,13 @@ test_key(void)
 	CU_ASSERT(str_eq(str_of(r.ctx.body.p, r.ctx.body.len), STR("ab")));
 	vrt_w_resp_body(&r.ctx, false, STR("c"));
 	CU_ASSERT(str_eq(str_of(r.ctx.body.p, r.ctx.body.len), STR("c")));
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	vrt_set_synth(&r.ctx, 700, STR("a\nb"));
-	CU_ASSERT(failed());
+	CU_ASSERT(vcl_rig_failed(&r));
 	vrt_set_synth(&r.ctx, 12700, STR("why"));
 	CU_ASSERT_EQUAL(r.ctx.synth_status, 12700);
 	SAME(r.ctx.synth_reason, "why");
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 }
 
 static void
@@ -444,7 +434,7 @@ test_files(void)
 	    STR("/no/such/file")).p);
 	CU_ASSERT_PTR_NULL(vmod_std_fileread(&r.ctx, &priv, STR("/tmp")).p);
 	CU_ASSERT_PTR_NULL(vmod_std_fileread(&r.ctx, &priv, STR_NULL).p);
-	CU_ASSERT(!failed());
+	CU_ASSERT(!vcl_rig_failed(&r));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(priv.free);
 	priv.free(priv.p);
 	close(fd);

@@ -84,6 +84,15 @@ vcl_rig_end(struct vcl_rig *r)
 	free(r->mem);
 }
 
+bool
+vcl_rig_failed(struct vcl_rig *r)
+{
+	bool failed = r->ctx.failed;
+
+	r->ctx.failed = false;
+	return failed;
+}
+
 struct vcl_header
 vcl_rig_header(const char *name)
 {

@@ -24,6 +24,8 @@ struct vcl_rig {
 /* GET /path HTTP/1.1 of 192.0.2.1:1234; size: of the workspace */
 void vcl_rig_begin(struct vcl_rig *, size_t size);
 void vcl_rig_end(struct vcl_rig *);
+/* Did a call fail since this was asked last? */
+bool vcl_rig_failed(struct vcl_rig *);
 /* ctx is a fetch's from here on; http[BEREQ], [BERESP] */
 void vcl_rig_fetch(struct vcl_rig *);
 
