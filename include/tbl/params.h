@@ -98,6 +98,7 @@ PARAM_BOOL(io_uring, false, P_RESTART, "Read bodies that are not in memory by io
 PARAM_BOOL(store_second_hit, false, 0, "An object goes to disk when it is asked for a second time, and is in memory alone until then. Saves the disk what is asked for once, which is most; a restart loses it.")
 PARAM_BOOL(tag_headers_strip, false, 0, "Remove the headers of tag_headers from responses to clients; VCL sees them in obj.http.")
 PARAM_BOOL(bad_gateway, true, 0, "vcl_backend_error begins with status 502 where the answer of a backend is not HTTP, or ambiguous (RFC 9112 6.3); off: with 503, as for all that a backend fails in, and as in Varnish.")
+PARAM_BOOL(gateway_timeout, true, 0, "vcl_backend_error begins with status 504 where a backend was too slow: connect_timeout, first_byte_timeout or between_bytes_timeout passed (RFC 9110 15.6.5); off: with 503, as in Varnish.")
 PARAM_STRING(trusted_proxies, "*", P_RESTART | P_NETWORKS, "Whose X-Forwarded-For and Forwarded are believed, and added to; those of others are removed before VCL sees them. Addresses and networks with commas, unix for peers on unix sockets, * for everybody; empty: nobody.")
 PARAM_BOOL(forwarded, false, 0, "Add who sent a request, its host and protocol to Forwarded (RFC 7239), as the address always is to X-Forwarded-For.")
 PARAM_STRING(diagnose_clients, "*", P_RESTART | P_NETWORKS, "Who is told why there is no answer of an origin, in Proxy-Status and the detail of Cache-Status; a list as in trusted_proxies. The log (Failure) has it for all.")

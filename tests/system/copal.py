@@ -173,6 +173,8 @@ class Origin:
         self.server = Server(("127.0.0.1", self.port), Handler)
         self.server.connections = collections.deque(maxlen=1000)
         self.server.origin = self
+        # who gave up before it was accepted must not stop the others
+        self.server.socket.setblocking(False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.02,),
                          daemon=True).start()

@@ -2,6 +2,7 @@
  * failure.c - the names of failures.
  */
 #include "failure.h"
+#include "params.h"
 
 struct str
 failure_name(enum failure f)
@@ -82,4 +83,19 @@ failure_of_upstream(enum upstream_error e)
 		return FAILURE_SHUTDOWN;
 	}
 	return FAILURE_SEND;
+}
+
+unsigned
+failure_status(enum failure f)
+{
+	switch (f) {
+	case FAILURE_BAD_RESPONSE: /* RFC 9112 5.2, 6.3 */
+		return params->bad_gateway ? 502 : 503;
+	case FAILURE_CONNECT_TIMEOUT: /* RFC 9110 15.6.5 */
+	case FAILURE_FIRST_BYTE:
+	case FAILURE_BETWEEN_BYTES:
+		return params->gateway_timeout ? 504 : 503;
+	default: /* most of a long list */
+		return 503;
+	}
 }

@@ -24,4 +24,7 @@ struct str failure_type(enum failure);
 enum failure failure_of_backend(enum backend_error);
 enum failure failure_of_upstream(enum upstream_error);
 
+/* Of the answer, as parameters bad_gateway and gateway_timeout say. */
+unsigned failure_status(enum failure);
+
 #endif

@@ -22,13 +22,9 @@ fetch_step_error(struct fetching *x)
 	struct fetch *f = x->f;
 	struct http *h = &f->beresp;
 	double now = loop_wall(f->core->loop);
-	unsigned status = 503;
+	unsigned status = failure_status(f->failure);
 	enum vcl_ret ret;
 	bool cacheable;
-
-	/* RFC 9112 5.2, 6.3 */
-	if (f->failure == FAILURE_BAD_RESPONSE && params->bad_gateway)
-		status = 502;
 
 	COUNT_INC(fetch_failed);
 	fetch_conn_done(x, false);

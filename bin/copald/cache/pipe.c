@@ -189,11 +189,11 @@ send_first(struct request *req, struct upstream *u, const struct http *h,
 
 /* No connection to the origin. */
 static void
-answer_503(struct request *req, const char *why)
+answer_failure(struct request *req, unsigned status, const char *why)
 {
 	log_put(&req->log, LOG_FETCH_ERROR, str_from_z(why));
 	req->stream->close = true;
-	if (deliver_synth_head(req, 503, STR_NULL))
+	if (deliver_synth_head(req, status, STR_NULL))
 		deliver_bytes(req, STR(""));
 	else
 		req->stream->ops->abort(req->stream);
@@ -221,7 +221,7 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 
 	/* a restart: it can't be had again, and its end would be missed */
 	if (!req_body_is_there(req)) {
-		answer_503(req, "pipe: the request's body was sent before");
+		answer_failure(req, 503, "pipe: the request's body was sent before");
 		return;
 	}
 	if (http_get(bereq, FIELD_CONNECTION).p == NULL)
@@ -236,7 +236,8 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 		if (e != BACKEND_OK)
 			backend_error_text(e, b, err, text, sizeof text);
 		free(up.buf);
-		answer_503(req, text);
+		answer_failure(req, e == BACKEND_OK ? 503 :
+		    failure_status(failure_of_backend(e)), text);
 		return;
 	}
 	COUNT_INC(s_pipe);
