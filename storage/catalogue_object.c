@@ -601,8 +601,10 @@ catalogue_segment_each(struct catalogue *c, MDB_txn *txn,
 		memcpy(n, v.mv_data, sizeof n);
 		s = (struct seg_info){
 		    be32_at(k.mv_data), (uint32_t)n[0], n[1], n[2]};
-		if (fn(priv, &s) != 0) {
-			rc = MDB_CORRUPTED;
+		rc = fn(priv, &s);
+		if (rc != 0) {
+			if (rc != ENOMEM)
+				rc = MDB_CORRUPTED;
 			break;
 		}
 	}

@@ -112,6 +112,7 @@ struct dict_reading {
 	uint32_t id; /* 0: the newest */
 	uint8_t *bytes;
 	size_t len;
+	int rc;
 };
 
 static void
@@ -119,46 +120,56 @@ dict_read_run(void *arg)
 {
 	struct dict_reading *r = arg;
 	struct catalogue *cat = &r->st->cat;
-	MDB_txn *txn;
-	int rc;
+	MDB_txn *txn = catalogue_read(cat, &r->rc);
 
-	txn = catalogue_read(cat, &rc);
 	if (txn == NULL)
 		return;
 	if (r->id == 0)
-		rc = catalogue_dict_last(cat, txn, &r->id);
-	if (rc == 0 && r->id != 0)
-		(void)catalogue_dict_get(cat, txn, r->id, &r->bytes, &r->len);
+		r->rc = catalogue_dict_last(cat, txn, &r->id);
+	if (r->rc == 0 && r->id != 0)
+		r->rc = catalogue_dict_get(cat, txn, r->id, &r->bytes,
+		    &r->len);
 	catalogue_read_end(cat, txn);
 }
 
-/* A copy of it, or NULL: it is not there, or wrong; id 0: the newest */
+/*
+ * A copy of it, or NULL: it is not there, or wrong, or *rc is ENOMEM; id 0:
+ * the newest
+ */
 static uint8_t *
-dict_read(struct store *st, uint32_t *id, size_t *len)
+dict_read(struct store *st, uint32_t *id, size_t *len, int *rc)
 {
 	struct dict_reading r = {.st = st, .id = *id};
 
+	*rc = EIO;
 	if (!store_guarded(st, dict_read_run, &r))
 		return NULL;
 	*id = r.id;
 	*len = r.len;
+	*rc = r.rc;
 	return r.bytes;
 }
 
-/* NULL: it can't be had.  It lives as long as the packer. */
+/*
+ * NULL: it can't be had, for want of memory if *rc is ENOMEM.  It lives as
+ * long as the packer.
+ */
 static ZSTD_DDict *
-ddict_of(struct packer *p, uint32_t id)
+ddict_of(struct packer *p, uint32_t id, int *rc)
 {
 	ZSTD_DDict *d = NULL;
 	uint8_t *bytes;
 	size_t len;
 
+	*rc = 0;
 	if (id == 0 || id > DICT_MAX)
 		return NULL;
 	pthread_mutex_lock(&p->mtx);
 	d = p->dict[id - 1].ddict;
-	if (d == NULL && (bytes = dict_read(p->st, &id, &len)) != NULL) {
+	if (d == NULL && (bytes = dict_read(p->st, &id, &len, rc)) != NULL) {
 		d = ZSTD_createDDict(bytes, len);
+		if (d == NULL)
+			*rc = ENOMEM;
 		p->dict[id - 1].ddict = d;
 		free(bytes);
 	}
@@ -185,9 +196,11 @@ look_for_dict(struct packer *p)
 {
 	uint8_t *bytes;
 	size_t len;
+	int rc;
 
-	p->looked = true;
-	bytes = dict_read(p->st, &p->dict_n, &len);
+	bytes = dict_read(p->st, &p->dict_n, &len, &rc);
+	/* Else a new one would take the place of one that is in use. */
+	p->looked = rc != ENOMEM;
 	if (bytes != NULL && p->dict_n <= DICT_MAX)
 		use_dict(p, p->dict_n, bytes, len);
 	free(bytes);
@@ -319,7 +332,7 @@ ready(struct packer *p)
 	}
 	if (!p->looked)
 		look_for_dict(p);
-	return p->out != NULL && p->cctx != NULL;
+	return p->out != NULL && p->cctx != NULL && p->looked;
 }
 
 struct packed
@@ -381,15 +394,16 @@ static int
 unpack(struct packer *p, const struct store_object *o, struct str in,
     void *out)
 {
-	ZSTD_DDict *d = o->dict != 0 ? ddict_of(p, o->dict) : NULL;
+	int rc = 0;
+	ZSTD_DDict *d = o->dict != 0 ? ddict_of(p, o->dict, &rc) : NULL;
 	ZSTD_DCtx *c = context_get(p);
 	size_t n;
 
 	if (c == NULL)
-		return -1;
+		return STORE_NO_MEMORY;
 	if (o->dict != 0 && d == NULL) {
 		context_put(p, c);
-		return -1;
+		return rc == ENOMEM ? STORE_NO_MEMORY : -1;
 	}
 	n = ZSTD_decompress_usingDDict(c, out, o->meta.body_len, in.p, in.len,
 	    d);
@@ -402,14 +416,17 @@ store_unpack(struct store *st, const struct store_object *o, void *out)
 {
 	const struct extent *e = &o->extent[0];
 	void *in;
-	int r = -1;
+	int r;
 
 	if (o->inline_body.p != NULL)
 		return unpack(st->packer, o, o->inline_body, out);
 	if (o->extent_n != 1)
 		return -1;
 	in = malloc(e->len);
-	if (in != NULL && extent_read(st, e, in) == 0)
+	if (in == NULL)
+		return STORE_NO_MEMORY;
+	r = extent_read(st, e, in);
+	if (r == 0)
 		r = unpack(st->packer, o, str_of(in, e->len), out);
 	free(in);
 	return r;

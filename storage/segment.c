@@ -105,10 +105,10 @@ segments_adopt(
 	if (no == 0 || no > SEGMENT_NO_MAX || t->tab[no] != NULL ||
 	    gen == UINT32_MAX || size > UINT32_MAX || used > size ||
 	    used % SEGMENT_ALIGN != 0)
-		return -1;
+		return EINVAL;
 	s = segment_new(no, gen, size, used);
 	if (s == NULL)
-		return -1;
+		return ENOMEM;
 	table_set(t, no, s);
 	t->bytes += size;
 	if (gen >= t->next_gen)
@@ -404,7 +404,7 @@ extent_read(struct store *st, const struct extent *e, void *buf)
 int
 extent_verify(struct store *st, const struct extent *e)
 {
-	int fd = segment_fd(e->segment), rc = -1;
+	int fd = segment_fd(e->segment), rc = STORE_NO_MEMORY;
 	XXH3_state_t *x = XXH3_createState();
 	char *buf = malloc(VERIFY_STEP);
 	uint32_t done = 0;
@@ -413,6 +413,7 @@ extent_verify(struct store *st, const struct extent *e)
 	if (x == NULL || buf == NULL)
 		goto out;
 	(void)posix_fadvise(fd, (off_t)e->offset, e->len, POSIX_FADV_WILLNEED);
+	rc = -1;
 	XXH3_64bits_reset(x);
 	while (done < e->len) {
 		uint32_t n = e->len - done;

@@ -61,7 +61,7 @@ struct segments {
 int segments_open(struct segments *, int dirfd, const char *name);
 void segments_close(struct segments *);
 
-/* One that the catalogue knows; 0 or -1: the numbers make no sense. */
+/* One that the catalogue knows; 0, EINVAL: the numbers make no sense; ENOMEM */
 int segments_adopt(
     struct segments *, uint32_t no, uint32_t gen, uint64_t size, uint64_t used);
 /* Removes files that belong to no adopted segment. */

@@ -154,16 +154,21 @@ void store_object_free(struct store_object **);
  */
 void store_note_hit(struct store *, uint64_t seq);
 
-/* Reads and verifies; 0, or -1: wrong or unreadable. buf: e->len bytes. */
+/*
+ * Where bytes are read: 0, or -1: wrong or unreadable, or STORE_NO_MEMORY to
+ * look, which says nothing of them.
+ */
+enum { STORE_NO_MEMORY = 1 };
+/* Reads and verifies; 0 or -1.  buf: e->len bytes. */
 int extent_read(struct store *, const struct extent *e, void *buf);
-/* Brings it into the page cache and verifies it; 0 or -1. */
+/* Brings it into the page cache and verifies it; any of these. */
 int extent_verify(struct store *, const struct extent *e);
 /* It was wrong: the object is dropped from the catalogue. */
 void store_drop(struct store *, uint64_t seq);
 
 /*
- * The body of a packed object, meta.body_len bytes, to buf; 0, or -1: wrong or
- * unreadable.  May block on the disk.
+ * The body of a packed object, meta.body_len bytes, to buf; any of these.  May
+ * block on the disk.
  */
 int store_unpack(struct store *, const struct store_object *, void *buf);
 

@@ -43,6 +43,8 @@ next_run(void *arg)
 	s->rc = catalogue_next(&st->cat, txn, s->seq, &s->seq);
 	if (s->rc == 0) {
 		got = catalogue_load(&st->cat, txn, s->seq, &b);
+		if (got == ENOMEM)
+			s->rc = got;
 		if (got == 0 && record_decode(b.p, b.len, s->seq, &r))
 			s->rc = lookup_copy(st, &r, s->seq, &s->object);
 		/* A segment that is not there: told later, by still_there */
@@ -99,13 +101,15 @@ still_there(struct store *st, uint64_t seq)
 	return store_guarded(st, still_run, &s) && s.rc == 0 && s.seq == seq;
 }
 
-static bool
-extents_are_right(struct store *st, const struct store_object *o)
+/* As extent_verify, of all */
+static int
+extents_verify(struct store *st, const struct store_object *o)
 {
-	for (unsigned i = 0; i < o->extent_n; i++)
-		if (extent_verify(st, &o->extent[i]) != 0)
-			return false;
-	return true;
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < o->extent_n; i++)
+		rc = extent_verify(st, &o->extent[i]);
+	return rc;
 }
 
 static void
@@ -152,12 +156,18 @@ verify(void *arg)
 	while (!atomic_load(&st->stop)) {
 		struct store_object *o;
 		bool bad;
+		int got;
 
 		rc = next_object(st, &seq, &o);
 		if (rc != 0)
 			break;
-		bad = (o == NULL || !extents_are_right(st, o)) &&
-		      still_there(st, seq);
+		got = o != NULL ? extents_verify(st, o) : -1;
+		if (got == STORE_NO_MEMORY) {
+			store_object_free(&o);
+			rc = ENOMEM;
+			break;
+		}
+		bad = got != 0 && still_there(st, seq);
 		if (bad)
 			store_drop(st, seq);
 		count(st, o, bad);

@@ -282,7 +282,7 @@ class Copald:
     """
 
     def __init__(self, origin=None, *args, vcl=VCL, store=None, env=None,
-                 fsize=None):
+                 fsize=None, program=COPALD):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="copal."))
         self.dir.chmod(0o755)
         self.workdir = self.dir / "n"
@@ -290,6 +290,7 @@ class Copald:
         self.store = store or "lmdb,,256m"     # None: copald's default
         self.env = {**os.environ, **(env or {})}
         self.fsize = fsize      # bytes: no file may be larger
+        self.program = program
         self.process = None
         self.port = None
         if origin is not None:
@@ -309,7 +310,7 @@ class Copald:
 
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [COPALD, "-F", "-n", self.workdir, "-a",
+                [self.program, "-F", "-n", self.workdir, "-a",
                  f"127.0.0.1:{self.port or 0}",
                  *(["-s", self.store] if self.store else []), *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -19,6 +19,17 @@
 #define ROOM_MIN (512ULL << 20)
 enum { DEPTH = 8 }; /* of folders that are open at a time */
 
+/* Where memory is made short (alloc_sweep.c), the rig gets it all the same. */
+static void *
+need(size_t n)
+{
+	void *p;
+
+	while ((p = malloc(n)) == NULL)
+		continue;
+	return p;
+}
+
 static void
 on_gone(void *priv, const uint8_t hash[STORE_HASH_LEN], uint64_t seq)
 {
@@ -195,10 +206,9 @@ fill(void *p, size_t len, uint64_t seed)
 char *
 item_body(const struct item *it)
 {
-	char *p = malloc(it->body_len + 1);
+	char *p = need(it->body_len + 1);
 
-	if (p != NULL)
-		fill(p, it->body_len, it->no * 1000ULL + it->version);
+	fill(p, it->body_len, it->no * 1000ULL + it->version);
 	return p;
 }
 
@@ -267,7 +277,7 @@ put_pieces(struct putting *p, size_t len)
 static bool
 item_start(struct rig *r, const struct item *it, sem_t *sem, uint64_t *seq)
 {
-	struct putting *p = calloc(1, sizeof *p);
+	struct putting *p = need(sizeof *p);
 	struct store_meta m = {
 	    .t_origin = 1e9 + it->no,
 	    .ttl = it->ttl > 0 ? it->ttl : 60,
@@ -280,9 +290,9 @@ item_start(struct rig *r, const struct item *it, sem_t *sem, uint64_t *seq)
 	};
 	struct str in = STR_NULL;
 
-	p->body = item_body(it);
-	p->key = malloc(it->key_len + 32);
-	p->head = malloc(it->head_len + 32);
+	*p = (struct putting){.body = item_body(it)};
+	p->key = need(it->key_len + 32);
+	p->head = need(it->head_len + 32);
 	p->sem = sem;
 	p->seq = seq;
 	m.key = item_key(it, p->key);
@@ -331,7 +341,7 @@ static bool
 item_matches(void *priv, const struct store_meta *m)
 {
 	const struct item *it = priv;
-	char *buf = malloc(it->key_len + 32);
+	char *buf = need(it->key_len + 32);
 	bool same = str_eq(m->key, item_key(it, buf)) &&
 		    str_eq(m->vary, str_from_z(it->vary)) &&
 		    (m->vary.p == NULL) == (it->vary == NULL);
@@ -345,7 +355,7 @@ body_is_right(
     struct rig *r, const struct store_object *o, const struct item *it)
 {
 	/* No more than it needs: a MiB is long in the making. */
-	char *want = item_body(it), *buf = malloc(it->body_len + 1);
+	char *want = item_body(it), *buf = need(it->body_len + 1);
 	uint64_t at = 0;
 	bool ok = o->meta.body_len == it->body_len;
 
@@ -373,7 +383,7 @@ item_get(struct rig *r, const struct item *it)
 {
 	uint8_t hash[STORE_HASH_LEN];
 	struct store_object *o;
-	char *buf = malloc(it->head_len + 32);
+	char *buf = need(it->head_len + 32);
 	int rc;
 
 	item_hash(it->no, hash);

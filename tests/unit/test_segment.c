@@ -119,10 +119,10 @@ test_adopt(void)
 	CU_ASSERT_EQUAL_FATAL(segments_open(&t, fd, "seg"), 0);
 	close(fd);
 	CU_ASSERT_EQUAL(segments_adopt(&t, 2, 7, SIZE, 1024), 0);
-	CU_ASSERT_EQUAL(segments_adopt(&t, 2, 8, SIZE, 1024), -1);
-	CU_ASSERT_EQUAL(segments_adopt(&t, 0, 8, SIZE, 0), -1);
-	CU_ASSERT_EQUAL(segments_adopt(&t, 3, 8, SIZE, SIZE + 512), -1);
-	CU_ASSERT_EQUAL(segments_adopt(&t, 3, 8, SIZE, 100), -1);
+	CU_ASSERT_EQUAL(segments_adopt(&t, 2, 8, SIZE, 1024), EINVAL);
+	CU_ASSERT_EQUAL(segments_adopt(&t, 0, 8, SIZE, 0), EINVAL);
+	CU_ASSERT_EQUAL(segments_adopt(&t, 3, 8, SIZE, SIZE + 512), EINVAL);
+	CU_ASSERT_EQUAL(segments_adopt(&t, 3, 8, SIZE, 100), EINVAL);
 	segments_sweep(&t);
 	CU_ASSERT_FALSE(exists("0001"));
 	CU_ASSERT_TRUE(exists("0002"));

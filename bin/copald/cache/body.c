@@ -550,10 +550,10 @@ extent_is_resident(const struct extent *e)
 	    RWF_NOWAIT) == 1;
 }
 
-/* lock held on entry and return */
+/* lock held on entry and return; *is_bad: what is on disk is wrong */
 static enum body_get
 piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory,
-    uint64_t *loaded)
+    uint64_t *loaded, bool *is_bad)
 {
 	struct extent e = b->piece[i].extent;
 	nsec_t now = loop_now(core_self()->loop);
@@ -580,6 +580,7 @@ piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory,
 	segment_unref(&e.segment);
 	pthread_mutex_lock(&b->lock);
 	if (r != 0) {
+		*is_bad = r != STORE_NO_MEMORY;
 		buf_unref(&buf);
 		return BODY_GET_FAILED;
 	}
@@ -628,8 +629,7 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 	else if (p->buf == NULL) {
 		uint32_t i = (uint32_t)(p - b->piece);
 
-		r = piece_load(b, stv, i, in_memory, &loaded);
-		is_bad = r != BODY_GET_OK;
+		r = piece_load(b, stv, i, in_memory, &loaded, &is_bad);
 		p = &b->piece[i];
 	}
 	if (r == BODY_GET_OK) {

@@ -267,9 +267,10 @@ load_match(void *priv, const struct store_meta *m)
 
 /*
  * Its first bytes, which are wanted next.  If they are wrong the origin is
- * still there to ask: later, the response would have to be cut short.
+ * still there to ask: later, the response would have to be cut short.  As
+ * cold_read; without memory it is a miss, and stays.
  */
-static bool
+static int
 load_first(struct load *l)
 {
 	const struct extent *e = &l->found->extent[0];
@@ -277,16 +278,16 @@ load_first(struct load *l)
 
 	if (l->found->packed) {
 		l->whole = buf_new((uint32_t)l->found->meta.body_len);
-		/* without memory it is a miss, and stays */
-		return l->whole == NULL || store_unpack(st, l->found,
-		    l->whole->data) == 0;
+		return l->whole == NULL ? STORE_NO_MEMORY :
+		    store_unpack(st, l->found, l->whole->data);
 	}
 	if (l->found->extent_n == 0)
-		return true;
+		return 0;
 	if (l->found->extent_n > 1 || e->len > params->sendfile_min)
-		return cold_read(st, e, NULL) == 0;
+		return cold_read(st, e, NULL);
 	l->whole = buf_new(e->len);
-	return l->whole == NULL || cold_read(st, e, l->whole->data) == 0;
+	return l->whole == NULL ? STORE_NO_MEMORY :
+	    cold_read(st, e, l->whole->data);
 }
 
 /* By io_uring?  What is to be unpacked is for another thread in any case. */
@@ -300,9 +301,12 @@ load_on_fiber(const struct load *l)
 static void
 load_check(struct load *l)
 {
-	if (l->result != 1 || load_first(l))
+	int r = l->result == 1 ? load_first(l) : 0;
+
+	if (r == 0)
 		return;
-	store_drop(l->stv->store, l->found->seq);
+	if (r != STORE_NO_MEMORY)
+		store_drop(l->stv->store, l->found->seq);
 	buf_unref(&l->whole);
 	store_object_free(&l->found);
 	l->result = 0;
