@@ -11,7 +11,7 @@
 #include "core.h"
 #include "explain.h"
 #include "program.h"
-#include "query.h"
+#include "invalidate.h"
 #include "stevedore.h"
 #include "store.h"
 #include "tags.h"
@@ -370,8 +370,8 @@ purge_url(const struct purge_words *p, struct purged *done,
 	done->objects = e->objects;
 	if (p->dry)
 		return true;
-	if (purge_key(e->hash, p->soft ? &soft : NULL, done, err) != 0 ||
-	    query_purge(e->hash, p->soft, done, err) != 0)
+	if (invalidate_url(e->hash, &e->family, p->soft ? &soft : NULL, done,
+	    err) != 0)
 		return false;
 	inval_audit(NULL, p->soft ? "softpurge" : "purge",
 	    str_from_z(p->word[0]), done);

@@ -18,12 +18,16 @@ static int
 begin(void)
 {
 	mem = aligned_alloc(16, MEM);
-	return mem == NULL;
+	if (mem == NULL)
+		return 1;
+	arena_init(&a, mem, MEM);
+	return 0;
 }
 
 static int
 end(void)
 {
+	arena_reset(&a);
 	free(mem);
 	return 0;
 }
@@ -34,7 +38,7 @@ rule_of(const char *field)
 	static char buf[SEARCH_RULE_MAX];
 	struct http h;
 
-	arena_init(&a, mem, MEM);
+	arena_reset(&a);
 	CU_ASSERT_FATAL(http_init(&h, &a, 4));
 	CU_ASSERT_FATAL(http_add_known(&h, FIELD_NO_VARY_SEARCH,
 	    str_from_z(field)));
@@ -128,6 +132,7 @@ test_limits(void)
 		target[n++] = '&';
 	}
 	CU_ASSERT_PTR_NULL(search_apply(rule, str_of(target, n), &a).p);
+	arena_reset(&a);
 	arena_init(&a, mem, 64);
 	CU_ASSERT_PTR_NULL(search_apply(rule, str_of(target, 400), &a).p);
 }

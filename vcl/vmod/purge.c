@@ -1,8 +1,8 @@
 /*
  * purge.c - module purge: purges from vcl_hit and vcl_miss.
  */
-#include "ban.h"
 #include "counters.h"
+#include "invalidate.h"
 #include "request.h"
 #include "vmod.h"
 #include "vcl/vmod_functions.h"
@@ -11,12 +11,14 @@ static VCL_INT
 purge(struct vcl_ctx *ctx, const struct inval_limits *soft)
 {
 	char err[BAN_ERR_LEN];
+	struct search_family family;
 	struct purged done;
 
 	if (vrt_is_dry(ctx))
 		return 0;
 	COUNT_INC(s_purge);
-	if (purge_key(ctx->req->key.hash, soft, &done, err) != 0)
+	search_family_of(&ctx->req->search, &family);
+	if (invalidate_url(ctx->req->key.hash, &family, soft, &done, err) != 0)
 		vrt_failf(ctx, "Purge could not be stored: %s", err);
 	else
 		inval_audit(ctx->log, soft != NULL ? "softpurge" : "purge",

@@ -184,6 +184,7 @@ put_end(struct job *j, const struct request *req, enum request_step last)
 		lookup_explain(req, put_object, j);
 		on_disk = lookup_may_load(&req->key);
 		memcpy(j->e.hash, req->key.hash, STORE_HASH_LEN);
+		search_family_of(&req->search, &j->e.family);
 		j->e.has_key = true;
 	}
 	if (j->json) {

@@ -5,11 +5,13 @@
 #ifndef COPAL_EXPLAIN_H
 #define COPAL_EXPLAIN_H
 
+#include "search_key.h"
 #include "store.h"
 
 struct explanation {
 	uint8_t hash[STORE_HASH_LEN]; /* of the key, if has_key */
 	bool has_key;
+	struct search_family family;  /* of it */
 	unsigned objects;    /* of the key in memory, all variants */
 	char *text;          /* the report; free() it */
 	char err[256];

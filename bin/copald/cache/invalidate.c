@@ -12,20 +12,42 @@
 #include "query.h"
 #include "search_key.h"
 
-static void
-purge(struct request *req, const struct key *key)
+static int
+purge_family(const uint8_t hash[STORE_HASH_LEN],
+    const struct search_family *family, const struct inval_limits *soft,
+    struct purged *done, char *err)
 {
-	char err[BAN_ERR_LEN];
-	struct purged done = {0};
+	return query_purge(hash, soft != NULL, done, err) != 0 ? -1 :
+	    search_family_purge(family, soft, done, err);
+}
 
+int
+invalidate_url(const uint8_t hash[STORE_HASH_LEN],
+    const struct search_family *family, const struct inval_limits *soft,
+    struct purged *done, char err[BAN_ERR_LEN])
+{
+	*done = (struct purged){0};
+	return purge_key(hash, soft, done, err) != 0 ? -1 :
+	    purge_family(hash, family, soft, done, err);
+}
+
+static void
+purge(struct request *req, const struct key *key,
+    const struct search_use *search)
+{
+	bool is_there = index_find(key) != NULL || lookup_may_load(key);
+	char err[BAN_ERR_LEN];
+	struct search_family family;
+	struct purged done = {0};
+	int r;
+
+	search_family_of(search, &family);
 	/* nothing to do is the rule: it must not cost a commit */
-	if (query_purge(key->hash, false, &done, err) != 0)
+	r = is_there ? invalidate_url(key->hash, &family, NULL, &done, err) :
+	    purge_family(key->hash, &family, NULL, &done, err);
+	if (r != 0)
 		log_put(&req->log, LOG_ERROR, str_from_z(err));
-	if (index_find(key) == NULL && !lookup_may_load(key))
-		return;
-	if (purge_key(key->hash, NULL, &done, err) != 0)
-		log_put(&req->log, LOG_ERROR, str_from_z(err));
-	else
+	else if (is_there)
 		inval_audit(&req->log, "purge", req->http.target, &done);
 }
 
@@ -91,6 +113,7 @@ purge_reference(struct request *req, enum field_id field)
 {
 	struct str value = http_get(&req->obj->http, field), target;
 	struct str before = req->http.target;
+	struct search_use search;
 	struct key key;
 
 	if (value.p == NULL)
@@ -103,8 +126,8 @@ purge_reference(struct request *req, enum field_id field)
 	req->ctx.key = (struct vcl_buf){0};
 	if (program_call(&req->ctx, VCL_SUB_HASH) == VCL_RET_LOOKUP) {
 		search_key_of(req, str_of(req->ctx.key.p,
-		    req->ctx.key.len), target, &key);
-		purge(req, &key);
+		    req->ctx.key.len), target, &search, &key);
+		purge(req, &key, &search);
 	}
 	req->http.target = before;
 }
@@ -116,7 +139,7 @@ invalidate_after(struct request *req)
 
 	if (http_is_safe(req->http.method) || status < 200 || status >= 400)
 		return;
-	purge(req, &req->key);
+	purge(req, &req->key, &req->search);
 	purge_reference(req, FIELD_LOCATION);
 	purge_reference(req, FIELD_CONTENT_LOCATION);
 }

@@ -521,12 +521,13 @@ static enum request_step
 step_purge(struct request *req)
 {
 	char err[BAN_ERR_LEN];
+	struct search_family family;
 	struct purged done;
 	enum vcl_ret ret;
 
 	COUNT_INC(s_purge);
-	if (purge_key(req->key.hash, NULL, &done, err) != 0 ||
-	    query_purge(req->key.hash, false, &done, err) != 0) {
+	search_family_of(&req->search, &family);
+	if (invalidate_url(req->key.hash, &family, NULL, &done, err) != 0) {
 		/* not on disk: after a restart it might be undone */
 		log_put(&req->log, LOG_ERROR, str_from_z(err));
 		return synth(req, FAILURE_PURGE, 503,

@@ -192,11 +192,9 @@ search_key_make(struct request *req, struct str plain)
 
 void
 search_key_of(struct request *req, struct str plain, struct str target,
-    struct key *key)
+    struct search_use *u, struct key *key)
 {
-	struct search_use u;
-
-	make(plain, target, &req->ws, &u, key);
+	make(plain, target, &req->ws, u, key);
 }
 
 bool
@@ -208,6 +206,66 @@ search_key_is_old(const struct request *req)
 		return false;
 	r = rule_find(req->search.path);
 	return (r != NULL ? r->hash : 0) != req->search.rule;
+}
+
+/* --- purges ------------------------------------------------------------------ */
+
+enum { TAG_LEN = 7 + 16 };
+
+static struct str
+tag_of(uint64_t path, char buf[TAG_LEN + 1])
+{
+	snprintf(buf, TAG_LEN + 1, "search:%016llx", (unsigned long long)path);
+	return str_of(buf, TAG_LEN);
+}
+
+void
+search_family_of(const struct search_use *u, struct search_family *f)
+{
+	struct key plain;
+
+	*f = (struct search_family){.is_used = u->plain.p != NULL};
+	if (!f->is_used)
+		return;
+	key_make(&plain, u->plain);
+	memcpy(f->plain, plain.hash, sizeof f->plain);
+	f->has_rule = u->rule != 0;
+	f->path = u->path;
+}
+
+int
+search_family_purge(const struct search_family *f,
+    const struct inval_limits *soft, struct purged *done, char *err)
+{
+	char buf[TAG_LEN + 1];
+	struct purged one;
+
+	if (!f->is_used)
+		return 0;
+	if (tags_purge_list(tag_of(f->path, buf), soft != NULL, &one, err) !=
+	    0)
+		return -1;
+	done->objects += one.objects;
+	done->seq = one.seq;
+	if (!f->has_rule)
+		return 0;
+	if (purge_key(f->plain, soft, &one, err) != 0)
+		return -1;
+	done->objects += one.objects;
+	done->seq = one.seq;
+	return 0;
+}
+
+bool
+search_family_tag(struct fetch *f, struct str *tag)
+{
+	char buf[TAG_LEN + 1];
+
+	*tag = STR_NULL;
+	if (f->search.rule == 0)
+		return true;
+	*tag = arena_strdup(&f->ws, tag_of(f->search.path, buf));
+	return tag->p != NULL;
 }
 
 /* --- what a response teaches ------------------------------------------------- */

@@ -16,6 +16,8 @@
 #include "request.h"
 
 struct fetch;
+struct inval_limits;
+struct purged;
 
 /* req->key, from what vcl_hash said in plain; also when rules have changed. */
 void search_key_make(struct request *, struct str plain);
@@ -23,7 +25,26 @@ void search_key_make(struct request *, struct str plain);
 bool search_key_is_old(const struct request *);
 /* The key of another target of the same host; plain: vcl_hash's for it. */
 void search_key_of(struct request *, struct str plain, struct str target,
-    struct key *);
+    struct search_use *, struct key *);
+
+/* What a purge of a URL has to reach beside its key. */
+struct search_family {
+	bool is_used;
+	bool has_rule;       /* plain is another key */
+	uint8_t plain[STORE_HASH_LEN];
+	uint64_t path;
+};
+
+void search_family_of(const struct search_use *, struct search_family *);
+/*
+ * Purges what is stored under any rule of the path, for any query: a rule may
+ * be forgotten or change, and come back.  Adds to what *done says.  0, or -1
+ * with a text in err.
+ */
+int search_family_purge(const struct search_family *,
+    const struct inval_limits *soft, struct purged *done, char *err) WAITS;
+/* The tag by which it finds them; in the fetch's workspace.  p NULL: none. */
+bool search_family_tag(struct fetch *, struct str *);
 
 /*
  * A response that others may get: its rule is learned, and if that is another

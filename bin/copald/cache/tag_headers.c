@@ -11,6 +11,7 @@
 #include "fetch.h"
 #include "params.h"
 #include "program.h"
+#include "search_key.h"
 #include "tags.h"
 
 /* Headers whose value is a list of tags, words with white space or commas. */
@@ -222,8 +223,9 @@ bool
 tags_of_response(struct fetch *f, struct str *out)
 {
 	struct words w = {0};
-	bool ok = words_add(&w, f->tags) && words_add(&w, f->query_family);
-	struct str groups = STR_NULL;
+	struct str groups = STR_NULL, search;
+	bool ok = search_family_tag(f, &search) && words_add(&w, search) &&
+	    words_add(&w, f->tags) && words_add(&w, f->query_family);
 
 	*out = STR_NULL;
 	if (params->tag_headers) {
