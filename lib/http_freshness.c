@@ -41,17 +41,22 @@ cacheable_by_default(unsigned status)
 	}
 }
 
-/* RFC 9111 5.1: of a list the first member; what is no number is ignored. */
+/*
+ * RFC 9111 5.1: of a list the first member.  < 0: it is no number, or there are
+ * several lines.  Not ignored, as 5.1 has it, since it may be of any age: what
+ * has invalid freshness information is taken for stale (4.2.1).
+ */
 static double
 age_value(const struct http *h)
 {
 	struct str list = http_get(h, FIELD_AGE), item;
-	int64_t n;
 
-	if (!list.p || !str_next_item(&list, &item))
+	if (list.p == NULL)
 		return 0;
-	n = http_seconds(item);
-	return n < 0 ? 0 : n;
+	if (http_count(h, FIELD_AGE) > 1 || !str_next_item(&list, &item) ||
+	    item.len == 0 || item.p[0] == '"')
+		return -1;
+	return http_seconds(item);
 }
 
 /*
@@ -186,11 +191,18 @@ freshness_of(struct freshness *f, const struct http *h, double now,
 		date = now;
 	/* RFC 9111 4.2.3: the larger of the apparent age and Age */
 	f->age = age_value(h);
+	f->age_is_unknown = f->age < 0;
+	if (f->age_is_unknown)
+		f->age = 0;
 	if (floor(now - date) > f->age) /* ages are whole seconds */
 		f->age = floor(now - date);
 	f->no_cache = cc.no_cache && !cc.no_cache_fields;
 	f->has_lists = cc.has_lists;
 	f->ttl = lifetime(f, h, &cc, date, now, rules->default_ttl);
+	if (f->age_is_unknown && f->ttl > 0) {
+		f->ttl = 0;
+		f->source = "Age";
+	}
 	f->cacheable = h->status >= 200 && (f->explicit_ || cc.public_ ||
 	    cacheable_by_default(h->status));
 	f->storable = is_storable(h, &cc, rules->authorized);

@@ -77,6 +77,7 @@ struct freshness_rules {
 };
 struct freshness {
 	double age, ttl;
+	bool age_is_unknown; /* Age can't be read: it is 0, and so is ttl */
 	/*
 	 * stale-while-revalidate and stale-if-error (RFC 5861); < 0: it does
 	 * not say, 0: it forbids it
