@@ -247,13 +247,19 @@ ban_text(char *const *word, unsigned n)
 
 /* What a command that invalidates answers, as JSON. */
 static void
-tell_invalidated(const struct cli_words *w, struct cli_answer *out, bool dry,
-    const struct purged *done)
+tell_invalidated(const struct cli_words *w, struct cli_answer *out,
+    const struct sample *dry, const struct purged *done)
 {
 	cli_json_begin(out, w->n, w->word);
 	cli_out(out, ",\n  {\"dry\": %s, \"objects\": %u, "
-	    "\"position\": %llu}\n", dry ? "true" : "false",
+	    "\"position\": %llu", dry != NULL ? "true" : "false",
 	    done->objects, (unsigned long long)done->seq);
+	if (dry != NULL) {
+		cli_out(out, ", \"sample\": [");
+		sample_tell(dry, out, true);
+		cli_out(out, "]");
+	}
+	cli_out(out, "}\n");
 	cli_json_end(out);
 }
 
@@ -263,6 +269,7 @@ cmd_ban(const struct cli_words *w, struct cli_answer *out)
 	char err[BAN_ERR_LEN] = "";
 	bool json = false, dry = false;
 	struct purged done = {0};
+	struct sample sample = {0};
 	unsigned i = 1;
 	char *text;
 
@@ -276,20 +283,23 @@ cmd_ban(const struct cli_words *w, struct cli_answer *out)
 	text = ban_text(w->word + i, w->n - i);
 	if (text == NULL)
 		snprintf(err, sizeof err, "Out of memory");
-	else if (dry)
-		done.objects = ban_count_hits(text, err);
-	else if (ban_add(str_from_z(text), &done.seq, err) == 0)
+	else if ((dry ? ban_sample(text, &sample, err) :
+	    ban_add(str_from_z(text), &done.seq, err)) == 0)
 		err[0] = '\0';
+	done.objects = sample.objects;
 	if (err[0] == '\0' && !dry)
 		inval_audit(NULL, "ban", str_from_z(text), &done);
 	free(text);
 	if (err[0] != '\0')
 		cli_fail(out, CLI_PARAM, "%s", err);
 	else if (json)
-		tell_invalidated(w, out, dry, &done);
-	else if (dry)
+		tell_invalidated(w, out, dry ? &sample : NULL, &done);
+	else if (dry) {
 		cli_out(out, "At most %u objects in memory would be banned",
 		    done.objects);
+		sample_tell(&sample, out, false);
+	}
+	sample_release(&sample);
 	return WORKER_GOES_ON;
 }
 
@@ -329,32 +339,64 @@ purge_words(const struct cli_words *w, struct purge_words *p,
 	return p->n > 0;
 }
 
-/* Each word is a list of tags. */
 static bool
-purge_tags(const struct purge_words *p, struct purged *done,
-    char err[BAN_ERR_LEN])
+tag_is_among(struct str tag, const struct purge_words *p)
 {
 	for (unsigned i = 0; i < p->n; i++) {
-		struct str list = str_from_z(p->word[i]), tag;
+		struct str list = str_from_z(p->word[i]), t;
+
+		while (tags_next(&list, &t))
+			if (str_eq(t, tag))
+				return true;
+	}
+	return false;
+}
+
+static bool
+has_tag(void *priv, struct object *o)
+{
+	struct str list = o->tags, tag;
+
+	while (tags_next(&list, &tag))
+		if (tag_is_among(tag, priv))
+			return true;
+	return false;
+}
+
+/* Each word is a list of tags. */
+static bool
+purge_tags(struct purge_words *p, struct purged *done, struct sample *sample,
+    char err[BAN_ERR_LEN])
+{
+	if (p->dry) {
+		sample_take(sample, has_tag, p);
+		done->objects = sample->objects;
+		return true;
+	}
+	for (unsigned i = 0; i < p->n; i++) {
+		struct str list = str_from_z(p->word[i]);
 		struct purged one = {0};
 
-		if (!p->dry && tags_purge_list(list, p->soft, &one, err) != 0)
+		if (tags_purge_list(list, p->soft, &one, err) != 0)
 			return false;
-		while (p->dry && tags_next(&list, &tag))
-			one.objects += tags_objects(tag_hash(tag));
 		done->objects += one.objects;
 		if (one.seq != 0)
 			done->seq = one.seq;
-		if (!p->dry)
-			inval_audit(NULL, p->soft ? "softtags" : "tags",
-			    str_from_z(p->word[i]), &one);
+		inval_audit(NULL, p->soft ? "softtags" : "tags",
+		    str_from_z(p->word[i]), &one);
 	}
 	return true;
 }
 
 static bool
+has_hash(void *hash, struct object *o)
+{
+	return memcmp(o->hash, hash, STORE_HASH_LEN) == 0;
+}
+
+static bool
 purge_url(const struct purge_words *p, struct purged *done,
-    struct explanation *e, char err[BAN_ERR_LEN])
+    struct explanation *e, struct sample *sample, char err[BAN_ERR_LEN])
 {
 	/* ttl only: grace and keep go on */
 	static const struct inval_limits soft = {0, -1, -1};
@@ -368,8 +410,12 @@ purge_url(const struct purge_words *p, struct purged *done,
 		return false;
 	}
 	done->objects = e->objects;
-	if (p->dry)
+	if (p->dry) {
+		/* the text says it in words */
+		if (p->json)
+			sample_take(sample, has_hash, e->hash);
 		return true;
+	}
 	if (invalidate_url(e->hash, &e->family, p->soft ? &soft : NULL, done,
 	    err) != 0)
 		return false;
@@ -383,24 +429,27 @@ cmd_purge(const struct cli_words *w, struct cli_answer *out)
 {
 	struct explanation e = {.text = NULL};
 	struct purged done = {0};
+	struct sample sample = {0};
 	struct purge_words p;
 	char err[BAN_ERR_LEN] = "";
 	bool ok;
 
 	if (!purge_words(w, &p, out))
 		return WORKER_GOES_ON;
-	ok = p.tags ? purge_tags(&p, &done, err) :
-	    purge_url(&p, &done, &e, err);
+	ok = p.tags ? purge_tags(&p, &done, &sample, err) :
+	    purge_url(&p, &done, &e, &sample, err);
 	if (!ok) {
 		cli_fail(out, CLI_CANT, "%s", err);
 	} else if (p.json) {
-		tell_invalidated(w, out, p.dry, &done);
+		tell_invalidated(w, out, p.dry ? &sample : NULL, &done);
 	} else {
 		cli_out(out, "%u objects%s", done.objects, p.dry ?
 		    " would be purged" : p.soft ? " are stale" : " purged");
 		if (p.dry && e.text != NULL)
 			cli_out(out, "\n%s", e.text);
+		sample_tell(&sample, out, false);
 	}
+	sample_release(&sample);
 	free(e.text);
 	return WORKER_GOES_ON;
 }

@@ -23,8 +23,8 @@ CLI_CMD(ban, "ban", WRK, 3, 64,
     "ban [-j] [-n] <field> <operator> <arg> [&& <field> <oper> <arg> ...]",
     "Mark obsolete all objects where all the conditions match.",
     "Answered when the ban is on disk. -n: only says how many objects in "
-    "memory it would hit at most, conditions on req counted as met. -j: as "
-    "JSON, with the position in the log.")
+    "memory it would hit at most, conditions on req counted as met, and some "
+    "of them. -j: as JSON, with the position in the log.")
 CLI_CMD(ban_list, "ban.list", WRK, 0, 0,
     "ban.list [-j]",
     "List the active bans.",
@@ -92,7 +92,7 @@ CLI_CMD(purge, "purge", WRK, 1, 64,
     "the active VCL makes for a GET of it with these headers; \"host/path\" "
     "is enough. -soft: they become stale, and are served within grace while "
     "they are fetched again. -n: only says how many objects in memory would "
-    "be hit, and which. -j: as JSON, with the position in the log.")
+    "be hit, and some of them. -j: as JSON, with the position in the log.")
 CLI_CMD(quit, "quit", MGR, 0, 0,
     "quit",
     "Close connection.",

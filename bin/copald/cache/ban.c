@@ -189,21 +189,23 @@ drop_duplicates(struct ban *b)
 	}
 }
 
-unsigned
-ban_count_hits(const char *text, char err[BAN_ERR_LEN])
+static bool
+would_hit(void *priv, struct object *o)
+{
+	return ban_expr_matches(priv, o, NULL);
+}
+
+int
+ban_sample(const char *text, struct sample *s, char err[BAN_ERR_LEN])
 {
 	struct ban_expr *expr = ban_expr_parse(str_from_z(text), err);
-	unsigned n = 0;
 
+	*s = (struct sample){0};
 	if (expr == NULL)
-		return 0;
-	err[0] = '\0';
-	/* one walk at a time */
-	inval_log_lock();
-	n = stevedores_count_banned(expr);
-	inval_log_unlock();
+		return -1;
+	sample_take(s, would_hit, expr);
 	ban_expr_free(&expr);
-	return n;
+	return 0;
 }
 
 struct ban_call {

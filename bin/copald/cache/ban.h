@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #include "request.h"
+#include "sample.h"
 #include "store.h"
 
 enum {
@@ -40,10 +41,11 @@ void bans_free(void); /* the worker's end */
 int ban_add(struct str expression, uint64_t *seq,
     char err[BAN_ERR_LEN]) WAITS;
 /*
- * How many objects in memory it would hit at most: a condition on requests
- * counts as met.  0 with a message: it is none.
+ * Which objects in memory it would hit at most: a condition on requests
+ * counts as met.  0 and the caller's sample; or -1 with a message.
  */
-unsigned ban_count_hits(const char *expression, char err[BAN_ERR_LEN]) WAITS;
+int ban_sample(const char *expression, struct sample *,
+    char err[BAN_ERR_LEN]) WAITS;
 
 /* What a purge has done. */
 struct purged {

@@ -399,27 +399,33 @@ stevedores_tested_before(uint64_t upto, struct object **out, unsigned max)
 }
 
 unsigned
-stevedores_count_banned(const struct ban_expr *expr)
+stevedores_count(bool (*is_hit)(void *priv, struct object *), void *priv,
+    struct object **out, unsigned max, unsigned *n)
 {
-	unsigned n = 0;
+	unsigned hits = 0;
 
+	*n = 0;
 	for (unsigned i = 0; i < stevedore_n; i++) {
 		struct stevedore *stv = &stevedores[i];
 		struct eviction_entry *x;
 
 		pthread_mutex_lock(&stv->lock);
 		eviction_walk_begin(&stv->eviction);
-		for (unsigned k = 0; (x = eviction_walk_next(
+		for (unsigned k = 1; (x = eviction_walk_next(
 		    &stv->eviction)) != NULL; k++) {
-			n += ban_expr_matches(expr, object_of(x), NULL);
-			if (k % WALK_STEP != WALK_STEP - 1)
+			if (is_hit(priv, object_of(x))) {
+				hits++;
+				if (*n < max)
+					out[(*n)++] = object_ref(object_of(x));
+			}
+			if (k % WALK_STEP != 0)
 				continue;
 			pthread_mutex_unlock(&stv->lock);
 			pthread_mutex_lock(&stv->lock);
 		}
 		pthread_mutex_unlock(&stv->lock);
 	}
-	return n;
+	return hits;
 }
 
 uint64_t

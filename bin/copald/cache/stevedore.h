@@ -65,8 +65,12 @@ uint64_t stevedores_oldest_stored(void);
  * reference, the caller's.
  */
 unsigned stevedores_tested_before(uint64_t upto, struct object **, unsigned max);
-/* Objects in memory that a ban would hit (ban_count_hits); a walk, too. */
-unsigned stevedores_count_banned(const struct ban_expr *);
+/*
+ * How many objects in memory is_hit says yes to, and the first max of them, *n,
+ * with a reference, the caller's.  A walk, too.
+ */
+unsigned stevedores_count(bool (*is_hit)(void *priv, struct object *),
+    void *priv, struct object **out, unsigned max, unsigned *n);
 
 /*
  * Was the object's key asked for before: was it in memory not long ago, and
