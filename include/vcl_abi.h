@@ -359,6 +359,7 @@ struct str vrt_time_string(struct vcl_ctx *, double); /* IMF-fixdate */
 struct str vrt_bool_string(bool);
 struct str vrt_ip_string(struct vcl_ctx *, const struct addr *);
 struct str vrt_backend_string(const struct backend *);
+bool vrt_backend_is_some(const struct backend *); /* and not 'none' */
 struct str vrt_stevedore_string(const struct vcl_stevedore *);
 struct str vrt_acl_string(const struct vcl_acl *);
 struct str vrt_probe_string(const struct vcl_probe_def *);

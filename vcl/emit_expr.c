@@ -299,9 +299,10 @@ emit_to_bool(struct vcc_buf *b, const struct vcc_expr *arg)
 		vcc_puts(b, ")");
 		return;
 	}
-	vcc_puts(b, "(");
+	vcc_puts(b, arg->type == TYPE_BACKEND ? "vrt_backend_is_some(" : "(");
 	vcc_emit_expr(b, arg);
-	vcc_puts(b, arg->type == TYPE_STRING     ? ".p != NULL)"
+	vcc_puts(b, arg->type == TYPE_BACKEND    ? ")"
+		    : arg->type == TYPE_STRING   ? ".p != NULL)"
 		    : arg->type == TYPE_INT      ? " != 0)"
 		    : arg->type == TYPE_DURATION ? " > 0)"
 						 : " != NULL)");

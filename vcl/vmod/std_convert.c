@@ -41,8 +41,8 @@ no_conversion(struct vcl_ctx *ctx, const char *name)
 	} while (0)
 
 /*
- * Takes "-12.5" off *s: a sign, digits, and a fraction where allowed.  No
- * exponent, no hexadecimal, no infinity.
+ * Takes "-12.5" off *s: a minus, digits, and a fraction where allowed.  No
+ * plus, no exponent, no hexadecimal, no infinity.
  */
 static bool
 take_number(struct str *s, bool fraction, double *out)
@@ -50,8 +50,8 @@ take_number(struct str *s, bool fraction, double *out)
 	bool minus = false, digits = false;
 	double v = 0, place = 1;
 
-	if (s->len != 0 && (*s->p == '-' || *s->p == '+')) {
-		minus = *s->p == '-';
+	if (s->len != 0 && *s->p == '-') {
+		minus = true;
 		s->p++;
 		s->len--;
 	}
@@ -91,7 +91,7 @@ parse_duration(struct str s, double *out)
 		return false;
 	s = str_trim(s);
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-		if (str_caseeq(s, units[i].unit)) {
+		if (str_eq(s, units[i].unit)) {
 			*out *= units[i].seconds;
 			return true;
 		}
@@ -125,8 +125,8 @@ parse_bytes(struct str s, double *out)
 	if (!take_number(&s, true, out))
 		return false;
 	s = str_trim(s);
-	if (s.len == 0)
-		return true;
+	if (s.len == 0) /* no unit: bytes, of which there are no parts */
+		return *out == floor(*out);
 	for (const char *u = units; *u != '\0'; u++, factor *= 1024) {
 		if ((s.p[0] | 0x20) != *u)
 			continue;

@@ -158,10 +158,17 @@ vrt_ip_string(struct vcl_ctx *ctx, const struct addr *a)
 	return copy(ctx, b, strlen(b));
 }
 
+/* backend x none; is no backend: false, and no text, as in Varnish */
+bool
+vrt_backend_is_some(const struct backend *b)
+{
+	return b != NULL && !b->none;
+}
+
 struct str
 vrt_backend_string(const struct backend *b)
 {
-	return str_from_z(b != NULL ? b->name : NULL);
+	return str_from_z(vrt_backend_is_some(b) ? b->name : NULL);
 }
 
 struct str
