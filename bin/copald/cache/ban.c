@@ -299,6 +299,33 @@ ban_hits(struct object *o, const struct request *req)
 	return false;
 }
 
+bool
+ban_explain(struct object *o, const struct request *req, ban_tell *tell,
+    void *priv)
+{
+	uint64_t tested =
+	    atomic_load_explicit(&o->inval_seq, memory_order_relaxed);
+	unsigned n = 0;
+
+	if (tested >= ban_position())
+		return false;
+	if (tags_hit(o, tested, req->ctx.now))
+		return true;
+	for (const struct ban *b = atomic_load_explicit(&newest,
+	    memory_order_acquire); b != NULL && b->seq > tested;
+	    b = atomic_load_explicit(&b->older, memory_order_acquire)) {
+		bool hits = ban_expr_matches(b->expr, o, req);
+
+		if (params->ban_cutoff > 0 && ++n > params->ban_cutoff)
+			return true;
+		if (tell != NULL)
+			tell(priv, ban_expr_text(b->expr), hits);
+		if (hits)
+			return true;
+	}
+	return tested < atomic_load_explicit(&forgotten, memory_order_acquire);
+}
+
 /* --- purged tags ------------------------------------------------------- */
 
 /*

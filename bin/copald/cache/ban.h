@@ -74,6 +74,15 @@ int purge_key(const uint8_t hash[STORE_HASH_LEN],
 int tags_purge_list(struct str list, bool soft, struct purged *,
     char err[BAN_ERR_LEN]) WAITS;
 
+/*
+ * The same for who explains: tells of each ban that the object has still to be
+ * tested against, newest first, up to one that hits it.  Notes and counts
+ * nothing.
+ */
+typedef void ban_tell(void *priv, struct str expression, bool hits);
+bool ban_explain(struct object *, const struct request *, ban_tell *,
+    void *priv);
+
 /* The position that a new object begins with. */
 uint64_t ban_position(void);
 /*

@@ -73,6 +73,12 @@ detail(const struct request *req, double ttl)
 		return STR("pass");
 	if (req->gave_stale)
 		return STR("stale-if-error");
+	if (req->not_for_cache)
+		return STR("uncacheable");
+	if (object_is(req->obj, OBJ_MOMENT))
+		return STR("zero-ttl");
+	if (req->revalidated)
+		return STR("revalidated");
 	return req->is_hit && ttl < 0 ? STR("grace") : STR_NULL;
 }
 

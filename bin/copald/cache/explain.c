@@ -2,14 +2,17 @@
  * explain.c - a request that nobody made, on a core's fiber; who asked waits.
  */
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "ban.h"
 #include "core.h"
 #include "explain.h"
+#include "http_semantics.h"
 #include "json.h"
 #include "lookup.h"
 #include "params.h"
@@ -17,9 +20,13 @@
 #include "request.h"
 #include "stevedore.h"
 #include "stream.h"
+#include "vary.h"
 
 /* A core that does not come to it for so long is stuck. */
 enum { PATIENCE_S = 10 };
+
+/* "stale-while-revalidate of Copal-Cache-Control" and shorter. */
+enum { SOURCE_LEN = 64 };
 
 struct job {
 	struct mail mail;
@@ -32,7 +39,8 @@ struct job {
 	const char *url;           /* in head_mem's place: a copy */
 	bool json;
 	FILE *out;
-	const char *sep;           /* between elements of JSON */
+	const char *sep, *ban_sep;
+	const struct request *req; /* in put_end */           /* between elements of JSON */
 	bool has_hit, has_marker_pass;
 	struct explanation e;      /* text: of out */
 	size_t text_len;
@@ -108,6 +116,76 @@ put_step(struct job *j, const struct request *req, enum request_step ran,
 	fprintf(j->out, *at != '\0' ? ", at %s\n" : "\n", at);
 }
 
+/* Where its time to live is from, as far as can be told from its head. */
+static void
+ttl_source(const struct object *o, char buf[SOURCE_LEN])
+{
+	static const char *const fields[] = {
+	    [FIELD_COPAL_CACHE_CONTROL] = "Copal-Cache-Control",
+	    [FIELD_CDN_CACHE_CONTROL] = "CDN-Cache-Control",
+	    [FIELD_SURROGATE_CONTROL] = "Surrogate-Control",
+	    [FIELD_CACHE_CONTROL] = "Cache-Control"};
+	struct freshness_rules rules = {.default_ttl = params->default_ttl,
+	    .surrogate = params->surrogate_control};
+	struct freshness fr;
+
+	if (object_is(o, OBJ_HITMISS | OBJ_HITPASS)) {
+		snprintf(buf, SOURCE_LEN, "VCL");
+		return;
+	}
+	freshness_of(&fr, &o->http, o->t_origin, &rules);
+	/* a soft purge takes off, too */
+	if (fabs(fr.ttl - o->ttl) > 1)
+		snprintf(buf, SOURCE_LEN, o->ttl < fr.ttl ?
+		    "VCL or a soft purge" : "VCL");
+	else if (strstr(fr.source, "max") != NULL)
+		snprintf(buf, SOURCE_LEN, "%s of %s", fr.source,
+		    fields[fr.field]);
+	else
+		snprintf(buf, SOURCE_LEN, "%s", fr.source);
+}
+
+static void
+put_ban(void *priv, struct str expression, bool hits)
+{
+	struct job *j = priv;
+
+	if (j->json) {
+		fprintf(j->out, "%s{\"ban\": ", j->ban_sep);
+		put_json(j->out, expression);
+		fprintf(j->out, ", \"hits\": %s}", hits ? "true" : "false");
+		j->ban_sep = ", ";
+		return;
+	}
+	fprintf(j->out, "          ban: %.*s: %s\n", STR_ARG(expression),
+	    hits ? "hits it" : "does not hit it");
+}
+
+/* The fields that make it the variant that it is, and their values. */
+static void
+put_variant(struct job *j, const struct object *o)
+{
+	struct str spec = o->vary, name, value;
+	const char *sep = "";
+
+	while (vary_next(&spec, &name, &value)) {
+		if (!j->json) {
+			fprintf(j->out, "          variant: %.*s%s%.*s\n",
+			    STR_ARG(name), value.p != NULL ? ": " :
+			    " is absent", STR_ARG(value));
+			continue;
+		}
+		fprintf(j->out, "%s", sep);
+		put_json(j->out, name);
+		fprintf(j->out, ": ");
+		if (value.p != NULL)
+			put_json(j->out, value);
+		else
+			fprintf(j->out, "null");
+		sep = ", ";
+	}
+}
+
 static void
 put_object(void *priv, const struct explained *x)
 {
@@ -115,7 +193,9 @@ put_object(void *priv, const struct explained *x)
 	const struct object *o = x->object;
 	double now = clock_wall();
 	struct str vary = http_get(&o->http, FIELD_VARY);
+	char source[SOURCE_LEN];
 
+	ttl_source(o, source);
 	j->e.objects++;
 	j->has_hit |= x->chosen && strncmp(x->state, "hit-for", 7) != 0;
 	j->has_marker_pass |= x->chosen && !strcmp(x->state, "hit-for-pass");
@@ -128,12 +208,15 @@ put_object(void *priv, const struct explained *x)
 		    (unsigned long long)o->hits,
 		    (unsigned long long)o->body.len, o->stevedore->name,
 		    o->store_seq != 0 ? " and on disk" : "");
+		fprintf(j->out, "          ttl is from: %s\n", source);
 		if (vary.p != NULL)
 			fprintf(j->out, "          Vary: %.*s\n",
 			    STR_ARG(vary));
+		put_variant(j, o);
 		if (o->tags.len > 0)
 			fprintf(j->out, "          tags: %.*s\n",
 			    STR_ARG(o->tags));
+		ban_explain(x->object, j->req, put_ban, j);
 		return;
 	}
 	fprintf(j->out, "%s\n    {\"xid\": %llu, \"state\": \"%s\", "
@@ -149,7 +232,12 @@ put_object(void *priv, const struct explained *x)
 	put_json(j->out, vary.p != NULL ? vary : STR(""));
 	fprintf(j->out, ", \"tags\": ");
 	put_json(j->out, o->tags.len > 0 ? o->tags : STR(""));
-	fprintf(j->out, "}");
+	fprintf(j->out, ", \"ttl_from\": \"%s\", \"variant\": {", source);
+	put_variant(j, o);
+	fprintf(j->out, "}, \"bans_tested\": [");
+	j->ban_sep = "";
+	ban_explain(x->object, j->req, put_ban, j);
+	fprintf(j->out, "]}");
 	j->sep = ",";
 }
 
@@ -181,6 +269,7 @@ put_end(struct job *j, const struct request *req, enum request_step last)
 		putc('\n', j->out);
 	}
 	if (keyed) {
+		j->req = req;
 		lookup_explain(req, put_object, j);
 		on_disk = lookup_may_load(&req->key);
 		memcpy(j->e.hash, req->key.hash, STORE_HASH_LEN);

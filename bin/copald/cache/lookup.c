@@ -501,7 +501,7 @@ lookup_explain(const struct request *req, explain_object_fn *fn, void *priv)
 			continue;
 		if (!object_is_usable(req, o))
 			e.state = "variant";
-		else if (ban_hits(o, req))
+		else if (ban_explain(o, req, NULL, NULL))
 			e.state = "banned";
 		else if (object_is(o, OBJ_HITMISS))
 			e.state = e.ttl > 0 ? "hit-for-miss" : "expired";

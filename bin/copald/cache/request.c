@@ -153,6 +153,7 @@ request_step_recv(struct request *req)
 	req->is_hit = req->is_pass = req->is_hitmiss = req->is_hitpass = false;
 	req->forward = FORWARD_NONE;
 	req->collapsed = req->stored = req->gave_stale = false;
+	req->revalidated = req->not_for_cache = false;
 	req->origin_status = 0;
 	req->failure = FAILURE_NONE;
 	req->ctx.key.len = 0;
@@ -391,6 +392,8 @@ step_fetch(struct request *req)
 		req->failure = f->failure;
 	log_failure(req);
 	req->gave_stale = f->gave_stale;
+	req->revalidated = f->was_304;
+	req->not_for_cache = f->uncacheable && f->failure == FAILURE_NONE;
 	req->stored = !req->gave_stale && !object_is(req->obj, OBJ_PRIVATE);
 	fetch_unref(&req->fetch);
 	req->ctx.http[VCL_HTTP_OBJ] = &req->obj->http;

@@ -125,6 +125,8 @@ struct request {
 	bool collapsed;          /* by somebody else's request */
 	nsec_t waits_since;      /* for it; 0: it does not */
 	bool stored;             /* what it gave */
+	bool revalidated;        /* by 304 */
+	bool not_for_cache;      /* policy says so of the answer */
 	bool gave_stale;         /* obj is stale: the origin failed */
 	uint16_t origin_status;  /* 0: no answer */
 	enum failure failure;    /* why we answer ourselves */

@@ -279,39 +279,50 @@ vary_make(const struct http *response, const struct http *request,
 }
 
 bool
+vary_next(struct str *spec, struct str *name, struct str *value)
+{
+	const char *p = spec->p, *end = p + spec->len;
+	uint16_t name_len;
+	uint32_t value_len;
+
+	if (spec->len < 2)
+		return false;
+	memcpy(&name_len, p, 2);
+	p += 2;
+	if ((size_t)(end - p) < (size_t)name_len + 4)
+		return false;
+	*name = str_of(p, name_len);
+	p += name_len;
+	memcpy(&value_len, p, 4);
+	p += 4;
+	*value = STR_NULL;
+	if (value_len != UINT32_MAX) {
+		if ((size_t)(end - p) < value_len)
+			return false;
+		*value = str_of(p, value_len);
+		p += value_len;
+	}
+	*spec = str_of(p, (size_t)(end - p));
+	return true;
+}
+
+bool
 vary_matches(struct str spec, const struct http *request)
 {
-	const char *p = spec.p, *end = p + spec.len;
 	char joined[VARY_JOINED_MAX];
 
-	while (p < end) {
+	while (spec.len > 0) {
 		struct field_name name;
-		struct str value;
-		uint16_t name_len;
-		uint32_t value_len;
+		struct str wanted, value;
 		int got;
 
-		if (end - p < 2)
+		if (!vary_next(&spec, &name.name, &wanted))
 			return false;
-		memcpy(&name_len, p, 2);
-		p += 2;
-		if ((size_t)(end - p) < (size_t)name_len + 4)
-			return false;
-		name.name = str_of(p, name_len);
 		name.id = field_id(name.name);
-		p += name_len;
-		memcpy(&value_len, p, 4);
-		p += 4;
 		got = field_value(request, &name, joined, &value);
-		if (value_len == UINT32_MAX) {
-			if (got != VARY_ABSENT)
-				return false;
-			continue;
-		}
-		if ((size_t)(end - p) < value_len || got != 0 ||
-		    !str_eq(value, str_of(p, value_len)))
+		if (wanted.p == NULL ? got != VARY_ABSENT :
+		    got != 0 || !str_eq(value, wanted))
 			return false;
-		p += value_len;
 	}
 	return true;
 }

@@ -23,4 +23,10 @@ enum vary_result vary_make(const struct http *response,
 /* Is the spec's variant the one for this request?  Malformed: no. */
 bool vary_matches(struct str spec, const struct http *request);
 
+/*
+ * Takes the next field off a spec; value->p == NULL: the variant is of requests
+ * without it.  false: the end, or what is no spec.
+ */
+bool vary_next(struct str *spec, struct str *name, struct str *value);
+
 #endif
