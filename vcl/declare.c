@@ -297,13 +297,11 @@ parse_attributes(struct vcc_parser *p, struct vcc_record *r,
 	}
 	vcc_advance(p);
 	p->block_depth++;
-	while (p->t.kind != '}' && p->t.kind != T_EOF) {
+	while (!vcc_at_block_end(p, open)) {
 		if (!parse_attribute(p, r, all, kind))
 			vcc_skip_statement(p);
 	}
 	p->block_depth--;
-	if (p->t.kind == T_EOF)
-		vcc_error(p->c, open, "this block has no end: '}' is missing");
 	vcc_take(p, '}');
 	return true;
 }
@@ -670,7 +668,7 @@ void
 vcc_parse_acl(struct vcc_parser *p)
 {
 	struct vcc *c = p->c;
-	struct vcc_span at = p->t.at;
+	struct vcc_span at = p->t.at, open;
 	struct str name = vcc_expect_name(p, "the name of the acl");
 	struct vcc_symbol *symbol;
 	struct vcc_acl *a;
@@ -690,14 +688,15 @@ vcc_parse_acl(struct vcc_parser *p)
 		vcc_skip_statement(p);
 		return;
 	}
+	open = p->t.at;
 	vcc_advance(p);
 	p->block_depth++;
-	while (p->t.kind != '}' && p->t.kind != T_EOF) {
+	while (!vcc_at_block_end(p, open)) {
 		if (!parse_acl_entry(p, a))
 			vcc_skip_statement(p);
 	}
 	p->block_depth--;
-	vcc_expect(p, '}', "at the end of the acl");
+	vcc_take(p, '}');
 	a->number = c->acl_n++;
 	*c->acl_end = a;
 	c->acl_end = &a->next;

@@ -124,6 +124,21 @@ lex_name(struct lexer *l, struct vcc_token *t)
 	}
 }
 
+/*
+ * A string that has no end: it was probably meant to end before the ");" or
+ * the ';' that ends the line, so that what comes after it is read as it was
+ * meant.
+ */
+static const char *
+likely_end(const char *text, const char *newline)
+{
+	const char *end = newline;
+
+	while (end > text && strchr(" \t\r;)}", end[-1]))
+		end--;
+	return end;
+}
+
 /* "..." and, with open and close, the two long forms */
 static void
 lex_string(
@@ -142,8 +157,8 @@ lex_string(
 		vcc_error(l->c, span(l, from, newline),
 		    "this string has no end on its line; "
 		    "write {\"...\"} for text of several lines");
-		t->kind = T_BAD;
-		l->p = newline;
+		l->p = likely_end(text, newline);
+		t->text = str_of(text, (size_t)(l->p - text));
 	} else if (end == NULL) {
 		vcc_error(l->c, span(l, from, text),
 		    "this string has no end: '%s' is missing", close);

@@ -136,6 +136,7 @@ parse_args(struct vcc_parser *p, struct vcc_expr *e)
 	while (p->t.kind != ')') {
 		struct str name = STR_NULL;
 
+		p->arg = p->t.at;
 		arg = parse_or(p);
 		if (arg && p->t.kind == '=' && arg->kind == E_NAME &&
 		    !arg->quoted) {
@@ -183,11 +184,6 @@ parse_parentheses(struct vcc_parser *p)
 	p->expr_depth--;
 	if (e == NULL)
 		return NULL;
-	if (p->t.kind == '=') {
-		vcc_error(p->c, p->t.at,
-		    "'=' is for 'set'; a comparison is written '=='");
-		return NULL;
-	}
 	if (p->t.kind == ')' && e->at.source == open.source)
 		e->at = vcc_span_join(open, p->t.at);
 	return vcc_expect(p, ')', "to close '('") ? e : NULL;
@@ -379,6 +375,14 @@ is_comparison(unsigned kind)
 	       kind == '<' || kind == '>' || kind == '~' || kind == T_NOMATCH;
 }
 
+/* "f(name": what comes after it may be '='. */
+static bool
+may_name_argument(const struct vcc_parser *p, const struct vcc_expr *e)
+{
+	return e->kind == E_NAME && !e->quoted &&
+	       e->at.source == p->arg.source && e->at.at == p->arg.at;
+}
+
 static struct vcc_expr *
 parse_compare(struct vcc_parser *p)
 {
@@ -386,6 +390,11 @@ parse_compare(struct vcc_parser *p)
 
 	if (l == NULL || is_word_operator(p))
 		return NULL;
+	if (p->t.kind == '=' && !may_name_argument(p, l)) {
+		vcc_error(p->c, p->t.at,
+		    "'=' is for 'set'; a comparison is written '=='");
+		p->t.kind = T_EQ; /* and what comes after it is read */
+	}
 	if (!is_comparison(p->t.kind))
 		return l;
 	e = expr_new(p, E_COMPARE, l->at);

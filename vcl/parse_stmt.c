@@ -223,12 +223,6 @@ parse_arm(struct vcc_parser *p, bool has_cond)
 		a->cond = vcc_parse_expr(p);
 		if (a->cond == NULL)
 			return NULL;
-		if (p->t.kind == '=') {
-			vcc_error(p->c, p->t.at,
-			    "'=' is for 'set'; "
-			    "a comparison is written '=='");
-			return NULL;
-		}
 		if (!vcc_expect(p, ')', "after the condition"))
 			return NULL;
 	}
@@ -303,6 +297,8 @@ is_legacy(struct vcc_parser *p)
 	    {"pipe", "write 'return (pipe);'"},
 	    {"lookup", "write 'return (hash);'"},
 	    {"deliver", "write 'return (deliver);'"},
+	    {"synthetic", "what 'synthetic' takes is in brackets: "
+			  "'synthetic(\"...\");'"},
 	};
 
 	for (size_t i = 0; i < sizeof(legacy) / sizeof(*legacy); i++) {
@@ -314,6 +310,18 @@ is_legacy(struct vcc_parser *p)
 	return false;
 }
 
+/* x = y */
+static bool
+lacks_set(const struct vcc_parser *p)
+{
+	const struct str text = p->frame->source->text;
+	size_t i = p->frame->pos;
+
+	while (i < text.len && strchr(" \t\r\n", text.p[i]))
+		i++;
+	return i + 1 < text.len && text.p[i] == '=' && text.p[i + 1] != '=';
+}
+
 static void
 unknown_statement(struct vcc_parser *p)
 {
@@ -321,6 +329,11 @@ unknown_statement(struct vcc_parser *p)
 	    "if", "new", "include", "else", "elseif"};
 	struct vcc_nearest nearest = vcc_nearest(p->t.text);
 
+	if (lacks_set(p)) {
+		vcc_error(p->c, p->t.at, "'set' is missing before '%.*s'",
+		    STR_ARG(p->t.text));
+		return;
+	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		vcc_nearest_try(&nearest, str_from_z(words[i]));
 	vcc_error(p->c, p->t.at, "expected a statement, found '%.*s'%s",
@@ -406,16 +419,11 @@ vcc_parse_block(struct vcc_parser *p)
 		p->c->stop = true;
 	}
 	vcc_advance(p);
-	while (p->t.kind != '}' && p->t.kind != T_EOF) {
+	while (!vcc_at_block_end(p, open)) {
 		if (!parse_statement(p, end))
 			vcc_skip_statement(p);
 		else if (*end)
 			end = &(*end)->next;
-	}
-	if (p->t.kind == T_EOF) {
-		vcc_error(p->c, open, "this block has no end: '}' is missing");
-		/* what is missing is missing of the outer blocks too */
-		p->c->stop = true;
 	}
 	vcc_take(p, '}');
 	p->block_depth--;

@@ -9,6 +9,8 @@
  * After an error it goes on behind the next ';', so that one run finds most
  * errors.
  */
+#include <ctype.h>
+
 #include "parser.h"
 
 #include "parse_stmt.h"
@@ -179,6 +181,41 @@ vcc_skip_statement(struct vcc_parser *p)
 			return;
 		}
 	}
+}
+
+/* "sub name", "acl name": a word, and a name after it. */
+static bool
+begins_declaration(const struct vcc_parser *p)
+{
+	static const char *const words[] = {"sub", "backend", "acl", "probe",
+	    "import"};
+	const struct str text = p->frame->source->text;
+	size_t i = p->frame->pos;
+
+	for (size_t w = 0; w < sizeof(words) / sizeof(*words); w++) {
+		if (!vcc_is_word(p, words[w]))
+			continue;
+		while (i < text.len && strchr(" \t\r\n", text.p[i]))
+			i++;
+		return i < text.len && isalpha((unsigned char)text.p[i]);
+	}
+	return false;
+}
+
+bool
+vcc_at_block_end(struct vcc_parser *p, struct vcc_span open)
+{
+	if (p->unclosed || p->t.kind == '}')
+		return true;
+	if (p->t.kind != T_EOF && !begins_declaration(p))
+		return false;
+	vcc_error(p->c, open, "this block has no end: '}' is missing");
+	if (p->t.kind == T_EOF)
+		p->c->stop = true;
+	else
+		vcc_note(p->c, p->t.at, "it must end before this");
+	p->unclosed = true;
+	return true;
 }
 
 bool
@@ -406,6 +443,7 @@ parse_declaration(struct vcc_parser *p)
 	    {"acl", vcc_parse_acl},
 	};
 
+	p->unclosed = false;
 	if (p->t.kind != T_ID) {
 		vcc_unexpected(
 		    p, "sub, backend, acl, probe, import or include");

@@ -19,7 +19,9 @@ struct vcc_parser {
 	struct vcc_frame *frame;
 	struct vcc_token t;     /* the current token */
 	struct vcc_span before; /* where the token before it ended */
+	struct vcc_span arg;    /* where the argument began that is read */
 	unsigned block_depth, expr_depth;
+	bool unclosed; /* a block had no end: back to the declarations */
 };
 
 void vcc_advance(struct vcc_parser *);
@@ -35,6 +37,11 @@ void vcc_unexpected(struct vcc_parser *, const char *what);
 struct str vcc_expect_name(struct vcc_parser *, const char *what);
 /* include [+glob] "name"; false after an error */
 bool vcc_parse_include(struct vcc_parser *);
+/*
+ * Does the block that begins at open end here?  By its '}', or, which is an
+ * error, with the file or before a declaration, which no block can have.
+ */
+bool vcc_at_block_end(struct vcc_parser *, struct vcc_span open);
 /* After an error: goes behind the next ';', or to the '}' of this block. */
 void vcc_skip_statement(struct vcc_parser *);
 

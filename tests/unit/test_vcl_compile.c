@@ -357,6 +357,20 @@ test_refused(void)
 	    {BACKEND "acl a { \"1.2.3.0/24\"/24; }", "given twice"},
 	    {BACKEND "acl vcl_a { }", "can't be the name of an acl"},
 	    {BACKEND "unused a;", "no backend, acl, probe or sub 'a' above"},
+	    /* what is wrong hides nothing that comes after it */
+	    {RECV("if (req.url = \"a\") { set req.htp.a = \"b\"; }"),
+		"did you mean 'req.http.a'?"},
+	    {RECV("set req.url = \"a);\nset req.htp.a = \"b\";"),
+		"did you mean 'req.http.a'?"},
+	    {"vcl 4.1; backend b { .host = \"a\";\n"
+	     "sub vcl_recv { set req.htp.a = \"b\"; }",
+		"did you mean 'req.http.a'?"},
+	    {BACKEND "acl a { \"1.2.3.4\";\n" RECV("reurn (pass);"),
+		"it must end before this"},
+	    {RECV("if (req.url == \"a\") {") "sub vcl_hit { retur (pass); }",
+		"did you mean 'return'?"},
+	    {RECV("req.url = \"a\";"), "'set' is missing before 'req.url'"},
+	    {RECV("synthetic \"a\";"), "'synthetic(\"...\");'"},
 	    /* of older VCL */
 	    {RECV("set req.request = \"GET\";"), "it is req.method now"},
 	    {RECV("set req.backend = b;"), "it is req.backend_hint now"},

@@ -86,7 +86,7 @@ test_kinds(void)
 	    {"{\"a\"b\n\"}", T_STRING, 0, 0},
 	    {"\"\"\"a\"b\n\"\"\"", T_STRING, 0, 0},
 	    {"\"a", T_BAD, 0, 0},
-	    {"\"a\nb\"", T_BAD, 0, 0},
+	    {"\"a\nb\"", T_STRING, 0, 0},
 	    {"{\"a", T_BAD, 0, 0},
 	    {"\"\"\"a\"\"", T_BAD, 0, 0},
 	    {"'a'", T_BAD, 0, 0},
