@@ -17,6 +17,7 @@ PARAM_DURATION(uncacheable_ttl, 0, 1e9, 120, 0, "How long builtin.vcl remembers 
 PARAM_DURATION(timeout_idle, 0, 1e6, 5, 0, "Idle time after which a client's connection is closed.")
 PARAM_DURATION(timeout_req, 0, 1e6, 10, 0, "Time to receive a whole request head, counted from its first byte.")
 PARAM_DURATION(timeout_body, 0, 1e6, 60, 0, "Longest time without progress while a request body is received.")
+PARAM_BYTES(body_rate_min, 0, 1073741824, 16, 0, "Least bytes a second, on average, of a request body, once a client was waited for as long as timeout_body in all; the time that an origin takes does not count. A client that trickles is answered 408: each holds a workspace and a connection to an origin. 0: any that timeout_body allows.")
 PARAM_DURATION(idle_send_timeout, 0, 1e6, 60, 0, "Longest time without progress while a response is sent.")
 PARAM_DURATION(send_timeout, 0, 1e9, 600, 0, "Total time to send a response.")
 PARAM_DURATION(connect_timeout, 0, 1e6, 3.5, 0, "Time to connect to a backend. VCL can override it.")

@@ -271,3 +271,27 @@ def test_upgrade_both_ways_and_its_bytes():
                 sock.sendall(data)
                 assert reader.take(len(data)) == data[::-1]
         assert origin.malformed == []
+
+
+def test_body_that_trickles():
+    """Never idle for timeout_body, and still too slow: 408 (body_rate_min)."""
+    def handle(_, conn):
+        conn.read_request()
+        conn.send(response(b"ok"))
+
+    with RawOrigin(handle) as origin, \
+            Copald(origin, "-p", "timeout_body=1", "-p", "body_rate_min=100",
+                   vcl=VCL, store="ram,16m") as copal:
+        sock = connect(copal.port)
+        sock.sendall(b"POST /pass HTTP/1.1\r\nHost: a\r\n"
+                     b"Content-Length: 100000\r\n\r\n")
+        sock.settimeout(0.1)
+        answer = b""
+        for _ in range(LIMIT * 10):
+            try:
+                sock.send(b"x")
+                answer = sock.recv(1000)
+                break
+            except TimeoutError:
+                pass    # nothing yet
+        assert answer.startswith(b"HTTP/1.1 408 "), answer

@@ -602,6 +602,7 @@ stream_begin(struct conn *conn)
 	    (s->framing.body == H1_LENGTH && s->framing.length > 0);
 	memset(&b->chunked, 0, sizeof b->chunked);
 	b->body_left = s->framing.length;
+	b->body_waited = 0;
 	b->continue_sent = b->head_done = false;
 	s->body_status = 0;
 	s->last_chunk = STR_NULL;

@@ -61,6 +61,7 @@ struct stream_block {
 	struct h1_chunked chunked;
 	struct arena fields;
 	uint64_t body_left;         /* H1_LENGTH */
+	nsec_t body_waited;         /* for the client, in all */
 	uint32_t body_at;           /* unread bytes in buf begin here */
 	uint32_t end;               /* of what was consumed: next request */
 	bool continue_sent, body_done, head_done;

@@ -47,12 +47,23 @@ body_fail(struct stream *s, unsigned status, const char *why)
 	return -1;
 }
 
+/* In all, and for so long that it is no pause any more? */
+static bool
+body_trickles(const struct stream_block *b)
+{
+	return params->body_rate_min > 0 &&
+	    b->body_waited > NSEC_S(params->timeout_body) &&
+	    (double)b->s.body_received < (double)params->body_rate_min *
+	    ((double)b->body_waited / 1e9);
+}
+
 /* Receives at least a byte, or fails. */
 static ssize_t
 body_receive(struct stream_block *b, void *buf, size_t len)
 {
 	struct conn *conn = b->conn;
 	struct loop *loop = conn->core->loop;
+	nsec_t began;
 
 	for (;;) {
 		ssize_t n = recv(conn->src.fd, buf, len, 0);
@@ -69,9 +80,13 @@ body_receive(struct stream_block *b, void *buf, size_t len)
 		if (errno != EAGAIN)
 			return stream_fail(&b->s, "RX_BODY");
 		conn->src.ready &= (uint8_t)~SOURCE_READ;
+		began = loop_now(loop);
 		switch (source_wait(&conn->src, SOURCE_READ, "request body",
-		    loop_now(loop) + NSEC_S(params->timeout_body))) {
+		    began + NSEC_S(params->timeout_body))) {
 		case FIBER_WOKEN:
+			b->body_waited += loop_now(loop) - began;
+			if (body_trickles(b))
+				return body_fail(&b->s, 408, "RX_TIMEOUT");
 			break;
 		case FIBER_TIMEOUT:
 			return body_fail(&b->s, 408, "RX_TIMEOUT");
