@@ -47,6 +47,7 @@ field_is_ours(const struct field *f, enum fetch_kind kind)
 	case FIELD_IF_RANGE:
 	case FIELD_IF_UNMODIFIED_SINCE:
 	case FIELD_RANGE:
+	case FIELD_PROXY_AUTHORIZATION: /* one client's (RFC 9110 11.7.2) */
 		return kind != FETCH_PASS;
 	default:
 		return false;
@@ -361,6 +362,14 @@ fetch_freshness(struct fetch *f)
 	    .age = fr.age, .cacheable = fr.cacheable});
 }
 
+/* ... and for no other (RFC 9110 11.7.1, 11.7.3) */
+static bool
+is_for_next_client(const struct field *f)
+{
+	return f->id == FIELD_PROXY_AUTHENTICATE ||
+	    f->id == FIELD_PROXY_AUTHENTICATION_INFO;
+}
+
 void
 fetch_strip_beresp(struct fetch *f)
 {
@@ -368,7 +377,8 @@ fetch_strip_beresp(struct fetch *f)
 	struct str connection = http_get_list(h, FIELD_CONNECTION, &f->ws);
 
 	for (unsigned i = 0; i < h->field_n;) {
-		if (http_is_hop_by_hop(&h->field[i], connection))
+		if (http_is_hop_by_hop(&h->field[i], connection) ||
+		    (!f->is_pass && is_for_next_client(&h->field[i])))
 			http_remove_at(h, i);
 		else
 			i++;

@@ -158,15 +158,35 @@ request_end(struct request *req)
 	arena_reset(&req->ws);
 }
 
-/* As long as no VCL was loaded. */
+/* Without policy; the body, if there is one, is not read. */
 static void
-no_policy(struct request *req)
+refuse(struct request *req, unsigned status, struct str reason)
 {
 	req->stream->close = true;
-	if (deliver_synth_head(req, 503, STR("No VCL loaded")))
+	if (deliver_synth_head(req, status, reason))
 		deliver_bytes(req, STR(""));
 	else
 		req->stream->ops->abort(req->stream);
+}
+
+/* RFC 9110 10.1.1: nothing else than 100 is known, nor passed on. */
+static bool
+expects_the_unknown(const struct http *h)
+{
+	static const struct field_name name = {.id = FIELD_EXPECT};
+
+	if (h->version < 11)
+		return false;
+	for (int i = http_find(h, &name, 0); i >= 0;
+	    i = http_find(h, &name, (unsigned)i + 1)) {
+		struct str list = str_of(h->field[i].value,
+		    h->field[i].value_len), item;
+
+		while (str_next_item(&list, &item))
+			if (!str_caseeq(item, STR("100-continue")))
+				return true;
+	}
+	return false;
 }
 
 static void
@@ -187,7 +207,9 @@ serve(struct request *req, enum log_reason reason)
 	request_log(req, reason);
 	req->ws_mark = arena_snapshot(&req->ws);
 	if (req->program == NULL)
-		no_policy(req);
+		refuse(req, 503, STR("No VCL loaded"));
+	else if (expects_the_unknown(&req->http))
+		refuse(req, 417, STR_NULL);
 	else if (!request_prepare(req))
 		request_step_fail(req);
 	else
