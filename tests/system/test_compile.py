@@ -238,7 +238,10 @@ def test_bomb(copal, name):
     assert copal.adm("ping").startswith("PONG")
     assert copal.get("/b/10/x").status == 200
     said = load.communicate()[0]
-    assert message in said and "VCL compilation failed" in said, said[-2000:]
+    # a sanitized compiler may take longer than it has
+    assert message in said or (is_sanitized() and "not done in" in said), \
+        said[-2000:]
+    assert "VCL compilation failed" in said
     assert copal.adm("status") == "Child in state running\n"
 
 

@@ -334,8 +334,10 @@ def test_folder_is_lost(origin):
         check_hits(copal, origin)
 
 
-def test_files_are_cut_short(origin):
+def test_files_are_cut_short(origin, monkeypatch):
     """Somebody truncates what is in use: no SIGBUS, nothing wrong."""
+    # what LMDB had in hand when the page was gone is left behind
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")
     with Copald(origin, store="lmdb,,64m") as copal:
         check_hits(copal, origin)
         churn(copal, origin, 30, size=900)

@@ -144,6 +144,15 @@ request_new(struct stream *s, struct request *page)
 }
 
 static void
+request_free(struct request *req)
+{
+	vcl_ctx_end(&req->ctx);
+	program_unref(&req->program);
+	program_unref(&req->first_program);
+	arena_reset(&req->ws);
+}
+
+static void
 request_end(struct request *req)
 {
 	log_finish(req);
@@ -152,10 +161,7 @@ request_end(struct request *req)
 	COUNT_ADD(s_req_hdrbytes, (int64_t)req->stream->head.len);
 	COUNT_ADD(s_req_bodybytes, (int64_t)req->stream->body_received);
 	COUNT_ADD(s_resp_hdrbytes, (int64_t)req->stream->head_sent);
-	vcl_ctx_end(&req->ctx);
-	program_unref(&req->program);
-	program_unref(&req->first_program);
-	arena_reset(&req->ws);
+	request_free(req);
 }
 
 /* Without policy; the body, if there is one, is not read. */
@@ -271,7 +277,5 @@ request_explain(struct stream *s, explain_fn *fn, void *priv)
 	}
 	fn(priv, req, step, STEP_DONE);
 	request_drop_objects(req);
-	vcl_ctx_end(&req->ctx);
-	program_unref(&req->program);
-	program_unref(&req->first_program);
+	request_free(req);
 }
