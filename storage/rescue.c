@@ -9,8 +9,10 @@
  *
  * A bit for each object says that it was hit: seqs share bits in a store of
  * very many, which keeps one too many.  At most a quarter of a segment is
- * copied, so that a store whose objects are all popular goes on.  A store of
- * fewer than eight segments has none in reserve, and so no room for copies.
+ * copied, so that a store whose objects are all popular goes on.
+ *
+ * An object kept whole in the catalogue goes to the end of the queue under a
+ * new seq, of those at its head a quarter at most.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,8 +27,6 @@ enum {
 	BITS_MIN = 1 << 16,
 	BITS_MAX = 1 << 30, /* 128 MiB */
 	WORD_BITS = 64,
-	/* Of a segment: what is written again costs a third more at most. */
-	RESCUE_SHARE = 4,
 };
 
 bool
@@ -193,8 +193,8 @@ is_worth_it(const struct record *r)
 {
 	const struct store_meta *m = &r->meta;
 
-	return r->extent_n > 0 && m->t_origin + m->ttl + m->grace + m->keep >
-				      (double)time(NULL);
+	return m->t_origin + m->ttl + m->grace + m->keep >
+	       (double)time(NULL);
 }
 
 static void
@@ -205,7 +205,7 @@ rescue_one(struct store *st, const struct candidate *c)
 	uint8_t *extents;
 
 	if (c->bytes == NULL || !record_decode(c->bytes, c->len, c->seq, &r) ||
-	    !is_worth_it(&r))
+	    r.extent_n == 0 || !is_worth_it(&r))
 		return;
 	extents = copy_extents(st, &r);
 	if (extents != NULL)
@@ -287,6 +287,55 @@ rescue_move(struct store *st, MDB_txn *txn, uint64_t seq, bool *moved)
 			rc = ENOMEM;
 		*moved = rc == 0;
 		st->w.moved_n += *moved;
+	}
+	blob_free(&b);
+	return rc;
+}
+
+/* r: the record of seq, from memory of our own */
+static int
+requeue(struct store *st, MDB_txn *txn, uint64_t seq, const struct record *r)
+{
+	struct gone g;
+	size_t len;
+	int rc = commit_encode(st, r, st->cat.next_seq, &len);
+
+	if (rc == 0)
+		rc = catalogue_delete(&st->cat, txn, seq, &g);
+	if (rc == 0)
+		rc = catalogue_insert(&st->cat, txn, r, st->cat.next_seq,
+		    st->w.buf, len);
+	if (rc != 0)
+		return rc;
+	st->cat.next_seq++;
+	/* Who has it in memory knows it by its old seq. */
+	g.told = true;
+	g.last = false;
+	if (!space_note_gone(st, &g))
+		return ENOMEM;
+	st->w.moved_n++;
+	return 0;
+}
+
+int
+rescue_inline(struct store *st, MDB_txn *txn, uint64_t seq, bool *moved)
+{
+	struct record r;
+	struct blob b;
+	int rc;
+
+	*moved = false;
+	if (!hit(&st->hits, seq))
+		return 0;
+	rc = catalogue_load(&st->cat, txn, seq, &b);
+	if (rc == 0)
+		rc = blob_own(&b);
+	if (rc != 0)
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	if (record_decode(b.p, b.len, seq, &r) && r.extent_n == 0 &&
+	    is_worth_it(&r)) {
+		rc = requeue(st, txn, seq, &r);
+		*moved = rc == 0;
 	}
 	blob_free(&b);
 	return rc;

@@ -38,8 +38,16 @@ file_name(char name[NAME_LEN], uint32_t no)
 	snprintf(name, NAME_LEN, "%04u", no);
 }
 
+static void
+held_unref(struct segment_held *h)
+{
+	if (atomic_fetch_sub(&h->refs, 1) == 1)
+		free(h);
+}
+
 static struct segment *
-segment_new(uint32_t no, uint32_t gen, uint64_t size, uint64_t used)
+segment_new(struct segments *t, uint32_t no, uint32_t gen, uint64_t size,
+    uint64_t used)
 {
 	struct segment *s = calloc(1, sizeof *s);
 
@@ -47,6 +55,8 @@ segment_new(uint32_t no, uint32_t gen, uint64_t size, uint64_t used)
 		return NULL;
 	atomic_init(&s->refs, 1);
 	atomic_init(&s->fd, -1);
+	s->held = t->held;
+	atomic_fetch_add(&s->held->refs, 1);
 	s->no = no;
 	s->gen = gen;
 	s->size = size;
@@ -56,7 +66,8 @@ segment_new(uint32_t no, uint32_t gen, uint64_t size, uint64_t used)
 }
 
 int
-segments_open(struct segments *t, int dirfd, const char *name)
+segments_open(struct segments *t, int dirfd, const char *name,
+    uint64_t held_max)
 {
 	*t = (struct segments){.dirfd = -1, .next_gen = 1};
 	if (mkdirat(dirfd, name, 0700) != 0 && errno != EEXIST)
@@ -65,10 +76,16 @@ segments_open(struct segments *t, int dirfd, const char *name)
 	if (t->dirfd < 0)
 		return -1;
 	t->tab = calloc(SEGMENT_NO_MAX + 1, sizeof *t->tab);
-	if (t->tab == NULL) {
+	t->held = calloc(1, sizeof *t->held);
+	if (t->tab == NULL || t->held == NULL) {
+		free(t->tab);
+		free(t->held);
+		t->tab = NULL;
 		close(t->dirfd);
 		return -1;
 	}
+	atomic_init(&t->held->refs, 1);
+	t->held->max = held_max;
 	pthread_mutex_init(&t->mtx, NULL);
 	return 0;
 }
@@ -82,6 +99,7 @@ segments_close(struct segments *t)
 		segment_unref(&t->tab[no]);
 	free(t->tab);
 	t->tab = NULL;
+	held_unref(t->held);
 	close(t->dirfd);
 	pthread_mutex_destroy(&t->mtx);
 }
@@ -106,7 +124,7 @@ segments_adopt(
 	    gen == UINT32_MAX || size > UINT32_MAX || used > size ||
 	    used % SEGMENT_ALIGN != 0)
 		return EINVAL;
-	s = segment_new(no, gen, size, used);
+	s = segment_new(t, no, gen, size, used);
 	if (s == NULL)
 		return ENOMEM;
 	table_set(t, no, s);
@@ -182,7 +200,7 @@ segments_create(struct segments *t, uint64_t size)
 	if (fd < 0)
 		return NULL;
 	error = preallocate(fd, size);
-	s = error == 0 ? segment_new(no, t->next_gen, size, 0) : NULL;
+	s = error == 0 ? segment_new(t, no, t->next_gen, size, 0) : NULL;
 	if (s == NULL) {
 		close(fd);
 		unlinkat(t->dirfd, name, 0);
@@ -204,6 +222,8 @@ segments_retire(struct segments *t, struct segment *s)
 	char name[NAME_LEN];
 
 	assert(t->tab[s->no] == s);
+	/* Until the last who reads it has let go */
+	atomic_fetch_add(&t->held->bytes, s->size);
 	atomic_store(&s->dead, true);
 	table_set(t, s->no, NULL);
 	file_name(name, s->no);
@@ -364,6 +384,9 @@ segment_unref(struct segment **sp)
 		return;
 	if (s->fd >= 0)
 		close(s->fd);
+	if (atomic_load(&s->dead))
+		atomic_fetch_sub(&s->held->bytes, s->size);
+	held_unref(s->held);
 	free(s);
 }
 
@@ -371,6 +394,13 @@ bool
 segment_is_dead(const struct segment *s)
 {
 	return atomic_load(&((struct segment *)s)->dead);
+}
+
+bool
+segment_is_overdue(const struct segment *s)
+{
+	return segment_is_dead(s) &&
+	       atomic_load(&s->held->bytes) > s->held->max;
 }
 
 static bool

@@ -32,9 +32,20 @@ enum {
 	SEGMENT_NO_MAX = 65535,
 };
 
+/*
+ * What segments that were given up still take on disk, as readers hold them.
+ * It outlives the table: each segment has a reference.
+ */
+struct segment_held {
+	atomic_uint refs;
+	atomic_uint_fast64_t bytes;
+	uint64_t max; /* more than that, and readers are to let go */
+};
+
 struct segment {
 	atomic_uint refs;
 	atomic_bool dead;
+	struct segment_held *held;
 	atomic_int fd; /* -1: not opened yet */
 	uint32_t no;
 	uint32_t gen;
@@ -54,11 +65,16 @@ struct segments {
 	uint32_t top;         /* highest number in use */
 	uint32_t next_gen;
 	uint64_t bytes; /* sum of sizes */
+	struct segment_held *held;
 	bool dir_dirty; /* a new file's name is not synced yet */
 };
 
-/* Opens or makes the folder; -1 and errno. */
-int segments_open(struct segments *, int dirfd, const char *name);
+/*
+ * Opens or makes the folder; -1 and errno.  held_max: bytes of segments given
+ * up that readers may hold.
+ */
+int segments_open(struct segments *, int dirfd, const char *name,
+    uint64_t held_max);
 void segments_close(struct segments *);
 
 /* One that the catalogue knows; 0, EINVAL: the numbers make no sense; ENOMEM */

@@ -40,7 +40,10 @@ may_create(const struct store *st)
 {
 	const struct writer *w = &st->w;
 	uint64_t bytes = st->segs.bytes + st->segment_size;
+	uint64_t held = atomic_load(&st->segs.held->bytes);
 
+	/* Disk that is taken all the same; more of it is not to be waited for */
+	bytes += held < st->segs.held->max ? held : st->segs.held->max;
 	if (w->soft_limit > 0 && bytes > w->soft_limit &&
 	    now_ms() < w->soft_until)
 		return false;
@@ -131,11 +134,35 @@ current_has_room(const struct store *st, uint32_t len)
 		   w->current->size;
 }
 
+/* Is one segment in reserve too dear? */
+static bool
+has_few_segments(const struct store *st)
+{
+	return st->cfg.size / st->segment_size < SPARE_FROM;
+}
+
+/*
+ * Without one in reserve, what is kept of the victim has the last part of the
+ * segment that is being filled: it is chosen when that begins.
+ */
+static void
+victim_in_time(struct store *st, uint32_t len)
+{
+	struct writer *w = &st->w;
+	const struct segment *c = w->current;
+
+	if (w->victim == NULL && c != NULL && has_few_segments(st) &&
+	    c->used + segment_space(len) > c->size - c->size / RESCUE_SHARE &&
+	    !may_create(st))
+		choose_victim(st);
+}
+
 struct segment *
 space_for(struct store *st, uint32_t len)
 {
 	struct writer *w = &st->w;
 
+	victim_in_time(st, len);
 	while (!current_has_room(st, len) && w->current != NULL &&
 	       w->victim != NULL && !store_read_only(st))
 		if (!commit_evictions(st))
@@ -174,7 +201,7 @@ space_prepare(struct store *st)
 	if (w->victim == NULL && must_shed(st))
 		choose_victim(st);
 	if (w->spare != NULL || c == NULL || c->used < c->size / 2 ||
-	    st->cfg.size / st->segment_size < SPARE_FROM)
+	    has_few_segments(st))
 		return;
 	if (may_create(st))
 		w->spare = create(st);
@@ -204,9 +231,9 @@ space_settle(struct store *st)
 static int
 evict_from(struct store *st, MDB_txn *txn, uint32_t no, unsigned n)
 {
-	int rc = 0;
-
 	const struct segment *victim = st->w.victim;
+	unsigned kept = n / RESCUE_SHARE;
+	int rc = 0;
 
 	while (rc == 0 && n-- > 0) {
 		bool moved = false;
@@ -216,6 +243,9 @@ evict_from(struct store *st, MDB_txn *txn, uint32_t no, unsigned n)
 		rc = catalogue_segment_first(&st->cat, txn, no, &seq);
 		if (rc == 0 && victim != NULL && victim->no == no)
 			rc = rescue_move(st, txn, seq, &moved);
+		else if (rc == 0 && no == CATALOGUE_INLINE && kept > 0)
+			rc = rescue_inline(st, txn, seq, &moved);
+		kept -= moved && kept > 0;
 		if (rc != 0)
 			break;
 		if (!moved)

@@ -193,7 +193,8 @@ open_segments(struct store *st, char err[STORE_ERR_LEN])
 	int fd = open(st->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
 	MDB_txn *txn;
 
-	if (fd < 0 || segments_open(&st->segs, fd, "seg") != 0) {
+	if (fd < 0 || segments_open(&st->segs, fd, "seg",
+		      st->cfg.size / HELD_SHARE) != 0) {
 		snprintf(
 		    err, STORE_ERR_LEN, "%s/seg: %s", st->dir, strerror(errno));
 		if (fd >= 0)
@@ -495,6 +496,7 @@ store_stats(const struct store *cst, struct store_stats *s)
 	    .dropped = atomic_load(&st->dropped),
 	    .evicted = atomic_load(&st->evicted),
 	    .rescued = atomic_load(&st->rescued),
+	    .held_bytes = atomic_load(&st->segs.held->bytes),
 	    .corrupt = atomic_load(&st->corrupt),
 	    .commits = atomic_load(&st->commits),
 	    .packed = atomic_load(&st->packed),

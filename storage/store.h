@@ -113,6 +113,7 @@ struct store_stats {
 	uint64_t packed, packed_in, packed_out;
 	unsigned dicts; /* made for small ones, so far */
 	uint64_t rescued; /* not evicted, as they had been hit */
+	uint64_t held_bytes; /* of segments given up that are still read */
 	bool read_only; /* disk trouble: nothing is written now */
 };
 
@@ -177,6 +178,11 @@ struct segment *segment_ref(struct segment *);
 void segment_unref(struct segment **);
 /* Its space was given up: objects on it must not be used any longer. */
 bool segment_is_dead(const struct segment *);
+/*
+ * Who still reads such a one must stop: together they hold more than a quarter
+ * of the store's size beside it.
+ */
+bool segment_is_overdue(const struct segment *);
 
 /*
  * Begins to store an object; NULL when the store does not take it now (the

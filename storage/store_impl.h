@@ -38,6 +38,13 @@ enum {
 	/* Objects deleted in one transaction to make room */
 	EVICT_STEP = 2000,
 	RESCUED_MAX = EVICT_STEP,
+	/*
+	 * Of the store's size: what readers may hold of segments given up.
+	 * That much is taken from the store while they do.
+	 */
+	HELD_SHARE = 4,
+	/* Of a segment: what is written again costs a third more at most. */
+	RESCUE_SHARE = 4,
 	/* A full disk is taken as the store's size for so long. */
 	SOFT_LIMIT_MS = 60000,
 };
@@ -315,6 +322,8 @@ void rescue_copy(struct store *, unsigned n);
 void rescue_reset(struct store *);
 /* *moved: the object is elsewhere now, and not to be deleted. */
 int rescue_move(struct store *, MDB_txn *, uint64_t seq, bool *moved);
+/* The same of one kept whole in the catalogue, which gets a new seq. */
+int rescue_inline(struct store *, MDB_txn *, uint64_t seq, bool *moved);
 
 /* lookup.c */
 /* The object of a decoded record; 0, or an errno (ENOENT: no segment). */

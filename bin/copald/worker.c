@@ -97,6 +97,7 @@ store_gauges(void)
 		sum.dropped += st.dropped;
 		sum.evicted += st.evicted;
 		sum.rescued += st.rescued;
+		sum.held_bytes += st.held_bytes;
 		sum.corrupt += st.corrupt;
 		sum.commits += st.commits;
 		sum.packed += st.packed;
@@ -109,6 +110,7 @@ store_gauges(void)
 	counters_shared->v[CNT_store_dropped] = (int64_t)sum.dropped;
 	counters_shared->v[CNT_store_evicted] = (int64_t)sum.evicted;
 	counters_shared->v[CNT_store_rescued] = (int64_t)sum.rescued;
+	counters_shared->v[CNT_store_held_bytes] = (int64_t)sum.held_bytes;
 	counters_shared->v[CNT_store_corrupt] = (int64_t)sum.corrupt;
 	counters_shared->v[CNT_store_commits] = (int64_t)sum.commits;
 	counters_shared->v[CNT_store_packed] = (int64_t)sum.packed;

@@ -26,7 +26,7 @@ begin(void)
 	snprintf(dir, sizeof dir, "/tmp/copal-test-seg-XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
 	fd = open(dir, O_RDONLY | O_DIRECTORY);
-	CU_ASSERT_EQUAL_FATAL(segments_open(&t, fd, "seg"), 0);
+	CU_ASSERT_EQUAL_FATAL(segments_open(&t, fd, "seg", SIZE), 0);
 	close(fd);
 }
 
@@ -116,7 +116,7 @@ test_adopt(void)
 		CU_ASSERT_PTR_NOT_NULL(segments_create(&t, SIZE));
 	segments_close(&t);
 	fd = open(dir, O_RDONLY | O_DIRECTORY);
-	CU_ASSERT_EQUAL_FATAL(segments_open(&t, fd, "seg"), 0);
+	CU_ASSERT_EQUAL_FATAL(segments_open(&t, fd, "seg", SIZE), 0);
 	close(fd);
 	CU_ASSERT_EQUAL(segments_adopt(&t, 2, 7, SIZE, 1024), 0);
 	CU_ASSERT_EQUAL(segments_adopt(&t, 2, 8, SIZE, 1024), EINVAL);

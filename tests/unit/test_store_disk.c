@@ -72,7 +72,9 @@ test_failing_disk(void)
 	struct item new = {.body_len = 3000000};
 
 	fault_retry_ms = 100;
-	begin();
+	rig_init(&rig);
+	rig.cfg.size = 64 << 20; /* what is lost meanwhile takes room */
+	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &old), 0);
 	for (unsigned i = 0; i < 5; i++) {
 		new.no = 10 + i;

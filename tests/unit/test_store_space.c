@@ -143,7 +143,10 @@ test_held_segment(void)
 	/* Its file is gone; who holds it reads on. */
 	CU_ASSERT_EQUAL(extent_read(rig.st, &o->extent[0], buf), 0);
 	CU_ASSERT_EQUAL(memcmp(buf, want, o->extent[0].len), 0);
+	CU_ASSERT_TRUE(rig_stats(&rig).held_bytes > 0);
+	CU_ASSERT_FALSE(segment_is_overdue(o->extent[0].segment));
 	store_object_free(&o);
+	CU_ASSERT_EQUAL(rig_stats(&rig).held_bytes, 0);
 	free(buf);
 	free(want);
 	end();
@@ -175,25 +178,56 @@ test_resize(void)
 	end();
 }
 
-/* With few segments there is none in reserve, and no room for copies. */
 static void
-begin_small_segments(void)
+begin_with_segments(unsigned size)
 {
 	rig_init(&rig);
-	rig.cfg.segment_size = 2 << 20;
+	rig.cfg.segment_size = size;
 	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
+}
+
+/* Readers that let go of nothing: told to, when it is too much */
+static void
+test_held_too_much(void)
+{
+	enum { HELD = 12 };
+	struct series other = {1000000, 1, 100000};
+	struct store_object *o[HELD];
+	uint8_t hash[STORE_HASH_LEN];
+
+	begin_with_segments(2 << 20);
+	for (unsigned i = 0; i < HELD; i++) {
+		struct item it = {.no = i, .body_len = 1 << 20};
+
+		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+		item_hash(it.no, hash);
+		CU_ASSERT_EQUAL_FATAL(
+		    store_lookup(rig.st, hash, NULL, NULL, &o[i]), 1);
+	}
+	overfill(&other, 2);
+	CU_ASSERT_TRUE(rig_stats(&rig).held_bytes > RIG_SIZE / 4);
+	CU_ASSERT_TRUE(segment_is_overdue(o[0]->extent[0].segment));
+	/* What they hold is not there for others. */
+	CU_ASSERT_TRUE(rig_disk_bytes(&rig) <= RIG_SIZE - RIG_SIZE / 4);
+	for (unsigned i = 0; i < HELD; i++)
+		store_object_free(&o[i]);
+	CU_ASSERT_EQUAL(rig_stats(&rig).held_bytes, 0);
+	other.no = 2000000;
+	overfill(&other, 2);
+	CU_ASSERT_TRUE(rig_disk_bytes(&rig) > RIG_SIZE - RIG_SIZE / 4);
+	end();
 }
 
 /* What is asked for again and again stays, and what is not goes. */
 static void
-test_second_chance(void)
+second_chance(unsigned segment_size)
 {
 	struct item kept = {.no = 1, .body_len = 200000, .ttl = 1e10};
 	struct item left = {.no = 2, .body_len = 200000, .ttl = 1e10};
 	struct store_stats s;
 	unsigned lost = 0;
 
-	begin_small_segments();
+	begin_with_segments(segment_size);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &kept), 0);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &left), 0);
 	for (unsigned no = 10; no < 310; no++) {
@@ -214,13 +248,76 @@ test_second_chance(void)
 	end();
 }
 
+static void
+test_second_chance(void)
+{
+	second_chance(2 << 20);
+}
+
+/* None is in reserve then. */
+static void
+test_second_chance_few(void)
+{
+	second_chance(5 << 20);
+}
+
+static void
+test_second_chance_inline(void)
+{
+	struct item kept = {.no = 1, .body_len = 700, .ttl = 1e10};
+	struct item left = {.no = 2, .body_len = 700, .ttl = 1e10};
+	unsigned lost = 0, n = 0;
+	struct store_stats s;
+
+	begin();
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &kept), 0);
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &left), 0);
+	do {
+		for (unsigned i = 0; i < 1000; i++) {
+			struct item more = {
+			    .no = 10 + n++, .body_len = 900, .ttl = 1e10};
+
+			item_put_async(&rig, &more);
+		}
+		store_sync(rig.st);
+		lost += item_get(&rig, &kept) != 1;
+		s = rig_stats(&rig);
+	} while (n < 60000);
+	CU_ASSERT_EQUAL(lost, 0);
+	CU_ASSERT_EQUAL(item_get(&rig, &left), 0);
+	CU_ASSERT_TRUE(s.rescued > 1 && s.rescued < 100);
+	CU_ASSERT_TRUE(s.evicted > 20000);
+	rig_reopen(&rig);
+	CU_ASSERT_EQUAL(item_get(&rig, &kept), 1);
+	/* All are popular: most go all the same. */
+	for (unsigned i = 0; i < 30000; i++) {
+		struct item more = {
+		    .no = 200000 + i, .body_len = 900, .ttl = 1e10};
+
+		item_put_async(&rig, &more);
+		if (i % 500 < 499)
+			continue;
+		store_sync(rig.st);
+		for (unsigned k = i - 499; k <= i; k++) {
+			more.no = 200000 + k;
+			CU_ASSERT_EQUAL(item_get(&rig, &more), 1);
+		}
+	}
+	s = rig_stats(&rig);
+	CU_ASSERT_TRUE(s.rescued > 100);
+	CU_ASSERT_TRUE(s.evicted > 2 * s.rescued);
+	CU_ASSERT_EQUAL(s.corrupt, 0);
+	CU_ASSERT_TRUE(rig_disk_bytes(&rig) <= RIG_SIZE);
+	end();
+}
+
 /* If all are popular, most go all the same. */
 static void
 test_second_chance_for_all(void)
 {
 	struct store_stats s;
 
-	begin_small_segments();
+	begin_with_segments(2 << 20);
 	for (unsigned no = 0; no < 300; no++) {
 		struct item it = {.no = no, .body_len = 500000, .ttl = 1e10};
 
@@ -244,6 +341,9 @@ suite_store_space(void)
 	CU_add_test(s, "eviction of large objects", test_eviction_of_large);
 	CU_add_test(s, "a held segment lives on", test_held_segment);
 	CU_add_test(s, "smaller and larger", test_resize);
+	CU_add_test(s, "held too much", test_held_too_much);
 	CU_add_test(s, "a second chance", test_second_chance);
+	CU_add_test(s, "one with few segments", test_second_chance_few);
+	CU_add_test(s, "one in the catalogue", test_second_chance_inline);
 	CU_add_test(s, "a second chance for all", test_second_chance_for_all);
 }

@@ -624,7 +624,8 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 		return r;
 	pthread_mutex_lock(&b->lock);
 	p = piece_at(b, at);
-	if (p->dropped)
+	if (p->dropped || (p->extent.segment != NULL && p->buf == NULL &&
+	    segment_is_overdue(p->extent.segment)))
 		r = BODY_GET_FAILED;
 	else if (p->buf == NULL) {
 		uint32_t i = (uint32_t)(p - b->piece);
