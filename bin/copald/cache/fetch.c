@@ -266,6 +266,10 @@ step_answer(struct fetching *x)
 	}
 	if (e == UP_OK) {
 		backend_answered(f->origin, seconds_since_asked(x), false);
+		/* it may be left out (RFC 9112 4); policy and people want one */
+		if (f->beresp.reason.len == 0)
+			f->beresp.reason =
+			    str_from_z(http_reason(f->beresp.status));
 		f->got_status = f->beresp.status;
 		fetch_event(f, "Beresp");
 		log_put(&f->log, LOG_BERESP_PROTOCOL, STR("HTTP/1.1"));
