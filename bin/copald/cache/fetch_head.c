@@ -37,6 +37,8 @@ field_is_ours(const struct field *f, enum fetch_kind kind)
 {
 	switch (f->id) {
 	case FIELD_CONTENT_LENGTH: /* framing is made anew */
+	case FIELD_PROXY_AUTHENTICATE: /* a response's (RFC 9110 11.7) */
+	case FIELD_PROXY_AUTHENTICATION_INFO:
 	case FIELD_X_COPAL:
 		return true;
 	case FIELD_EXPECT:
@@ -377,7 +379,9 @@ fetch_strip_beresp(struct fetch *f)
 	struct str connection = http_get_list(h, FIELD_CONNECTION, &f->ws);
 
 	for (unsigned i = 0; i < h->field_n;) {
-		if (http_is_hop_by_hop(&h->field[i], connection) ||
+		/* Keep-Alive: VCL may look; fetch_object_make() removes it */
+		if ((h->field[i].id != FIELD_KEEP_ALIVE &&
+		    http_is_hop_by_hop(&h->field[i], connection)) ||
 		    (!f->is_pass && is_for_next_client(&h->field[i])))
 			http_remove_at(h, i);
 		else

@@ -79,6 +79,7 @@ fetch_object_make(struct fetch *f)
 
 	if (!tags_of_response(f, &tags))
 		return false;
+	http_unset(&f->beresp, FIELD_KEEP_ALIVE);
 	o = object_new(&f->beresp, f->vary, tags);
 	if (o == NULL)
 		return false;
