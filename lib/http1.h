@@ -14,7 +14,8 @@
 
 struct h1_limits {
 	uint32_t head;       /* bytes of the whole head (http_req_size) */
-	uint32_t line;       /* bytes of one line (http_req_hdr_len) */
+	/* bytes of one line (http_req_hdr_len), but for a request's first */
+	uint32_t line;
 };                           /* the number of fields: http->field_cap */
 
 enum h1_body {

@@ -56,8 +56,8 @@ line_end(struct reader *r, const char *p, const char *from, bool start,
 	const char *q = http_scan_value(from, r->end);
 
 	*eol = q;
-	if (q - p > (ptrdiff_t)r->limits->line)
-		return too_long(r, p, r->limits->line, start, "line too long");
+	if (q - p > (ptrdiff_t)r->limits->line && !(start && r->request))
+		return fail(r, H1_TOO_LONG, "line too long");
 	if (r->end - q < 2) {
 		if (q < r->end && *q != '\r')
 			goto control;

@@ -40,7 +40,7 @@ PARAM_DURATION(ping_interval, 0, 3600, 3, P_EXPERT, "How often the manager asks 
 PARAM_DURATION(vcl_cooldown, 1, 1e6, 600, 0, "How long a VCL program in state auto stays warm after another one was made active.")
 PARAM_DURATION(cli_timeout, 0, 3600, 60, 0, "How long the manager waits for an answer of the worker before it restarts it.")
 PARAM_BYTES(http_req_size, 256, 1048576, 32768, P_DELAYED, "Largest request head.")
-PARAM_BYTES(http_req_hdr_len, 40, 1048576, 8192, P_DELAYED, "Longest line of a request head.")
+PARAM_BYTES(http_req_hdr_len, 40, 1048576, 8192, P_DELAYED, "Longest field line of a request head. The request line may be as long as http_req_size lets it.")
 PARAM_BYTES(http_resp_size, 256, 1048576, 32768, P_DELAYED, "Largest response head of a backend.")
 PARAM_BYTES(http_resp_hdr_len, 40, 1048576, 8192, P_DELAYED, "Longest line of a backend's response head.")
 PARAM_UINT(backend_wait_limit, 0, 1000000, 0, "requests", P_RELOAD, "How many requests may wait in line when a backend's max_connections are at work; 0: the next one fails. VCL can override it.")
