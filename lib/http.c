@@ -231,6 +231,18 @@ http_set_known(struct http *h, enum field_id id, struct str value)
 	return http_set(h, &(struct field_name){field_name_of(id), id}, value);
 }
 
+bool
+http_join(struct http *h, enum field_id id, struct arena *a)
+{
+	int first = find_known(h, id, 0);
+	struct str list;
+
+	if (first < 0 || find_known(h, id, first + 1) < 0)
+		return true;
+	list = http_get_list(h, id, a);
+	return list.p != NULL && http_set_known(h, id, list);
+}
+
 static size_t
 fields_size(const struct http *h)
 {

@@ -125,6 +125,11 @@ bool http_is_value(struct str);
  * tbl/fields.h knows, except Proxy-Auth*) are never made hop-by-hop by
  * Connection.
  */
+/*
+ * Several lines of a field become one, joined by commas (RFC 9110 5.3), in the
+ * place of the first.  false: no room, and nothing has changed.
+ */
+bool http_join(struct http *, enum field_id, struct arena *);
 bool http_is_hop_by_hop(const struct field *, struct str connection);
 
 /*

@@ -115,6 +115,7 @@ struct fetch {
 	/* of the request, which may end before we do */
 	struct addr peer, local, client, server; /* request.h */
 	const char *listener_name;
+	const struct listener *listener;
 	struct str client_identity;
 	uint64_t sess_xid;
 };

@@ -26,6 +26,7 @@ relay_interim(struct fetch *f)
 	    s->ops->interim == NULL)
 		return;
 	fetch_strip_beresp(f);
+	fetch_strip_connection(f);
 	s->ops->interim(s, &f->beresp);
 }
 

@@ -76,8 +76,6 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 	static const struct field_name capability = {
 	    {"Surrogate-Capability", 20}, FIELD_OTHER};
 	struct http *h = &f->bereq0;
-	struct str connection = http_get_list(&req->http, FIELD_CONNECTION,
-	    &f->ws);
 	unsigned room = params->http_max_hdr + FIELDS_OWN;
 
 	if (!http_init(h, &f->ws, room) ||
@@ -95,7 +93,7 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 		const struct field *from = &req->http.field[i];
 
 		if (field_is_ours(from, kind) ||
-		    http_is_hop_by_hop(from, connection))
+		    http_is_hop_by_hop(from, STR_NULL))
 			continue;
 		if (!add_copy(f, h, from))
 			return false;
@@ -372,6 +370,24 @@ is_for_next_client(const struct field *f)
 	    f->id == FIELD_PROXY_AUTHENTICATION_INFO;
 }
 
+/* Of what ends here, VCL may look at this before (vcl_backend_response). */
+static bool
+is_for_policy(const struct field *f)
+{
+	return f->id == FIELD_CONNECTION || f->id == FIELD_KEEP_ALIVE;
+}
+
+bool
+fetch_strip_connection(struct fetch *f)
+{
+	bool closes = str_list_has(http_get_list(&f->beresp, FIELD_CONNECTION,
+	    &f->ws), STR("close"));
+
+	http_unset(&f->beresp, FIELD_CONNECTION);
+	http_unset(&f->beresp, FIELD_KEEP_ALIVE);
+	return closes;
+}
+
 void
 fetch_strip_beresp(struct fetch *f)
 {
@@ -379,14 +395,16 @@ fetch_strip_beresp(struct fetch *f)
 	struct str connection = http_get_list(h, FIELD_CONNECTION, &f->ws);
 
 	for (unsigned i = 0; i < h->field_n;) {
-		/* Keep-Alive: VCL may look; fetch_object_make() removes it */
-		if ((h->field[i].id != FIELD_KEEP_ALIVE &&
+		if ((!is_for_policy(&h->field[i]) &&
 		    http_is_hop_by_hop(&h->field[i], connection)) ||
 		    (!f->is_pass && is_for_next_client(&h->field[i])))
 			http_remove_at(h, i);
 		else
 			i++;
 	}
+	/* policy looks at one line; what has no room stays as it came */
+	http_join(h, FIELD_CACHE_CONTROL, &f->ws);
+	http_join(h, FIELD_VARY, &f->ws);
 	/* ours alone (blocks.h) */
 	http_unset(h, FIELD_X_COPAL_BLOCKS);
 	/* a length that framed nothing is not one (RFC 9112 6.3) */

@@ -27,8 +27,14 @@ void fetch_freshness(struct fetch *);
  */
 bool fetch_is_storable(const struct fetch *);
 bool fetch_is_no_cache(const struct fetch *);
-/* Fields that end with the origin's connection; framing ones too. */
+/*
+ * Fields that end with the origin's connection go, framing ones too: all but
+ * Connection and Keep-Alive, which policy may look at, and change.  Cache-Control
+ * and Vary become one line each.
+ */
 void fetch_strip_beresp(struct fetch *);
+/* These two.  Did Connection say close? */
+bool fetch_strip_connection(struct fetch *);
 /* Every field of a head to the log. */
 void log_head_fields(struct log_txn *, enum log_tag, const struct http *);
 

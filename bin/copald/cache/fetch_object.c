@@ -79,7 +79,8 @@ fetch_object_make(struct fetch *f)
 
 	if (!tags_of_response(f, &tags))
 		return false;
-	http_unset(&f->beresp, FIELD_KEEP_ALIVE);
+	/* the origin said so, or VCL */
+	f->closes |= fetch_strip_connection(f);
 	o = object_new(&f->beresp, f->vary, tags);
 	if (o == NULL)
 		return false;

@@ -15,6 +15,7 @@
 #include "params.h"
 #include "program.h"
 #include "query.h"
+#include "stream.h"
 
 struct fetch *
 fetch_ref(struct fetch *f)
@@ -149,6 +150,7 @@ take_request(struct fetch *f, struct request *req, enum fetch_kind kind,
 	f->client = *req->client;
 	f->server = *req->server;
 	f->listener_name = req->listener_name;
+	f->listener = req->stream->listener;
 	f->sess_xid = req->sess_xid;
 	f->client_identity = arena_strdup(&f->ws, req->client_identity);
 	f->key.bytes = arena_strdup(&f->ws, req->key.bytes);

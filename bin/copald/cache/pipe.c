@@ -33,9 +33,6 @@ enum { FLOW_BUF = 16384 };
 bool
 pipe_make_bereq(struct request *req, struct http *h)
 {
-	struct str connection = http_get_list(&req->http, FIELD_CONNECTION,
-	    &req->ws);
-
 	if (!http_init(h, &req->ws, params->http_max_hdr + FIELDS_OWN))
 		return false;
 	h->method = req->http.method;
@@ -46,7 +43,7 @@ pipe_make_bereq(struct request *req, struct http *h)
 		struct field_name name = {str_of(f->name, f->name_len), f->id};
 
 		/* the body is relayed as it comes: its framing is the client's */
-		if (http_is_hop_by_hop(f, connection) &&
+		if (http_is_hop_by_hop(f, STR_NULL) &&
 		    f->id != FIELD_TRANSFER_ENCODING)
 			continue;
 		if (!http_add(h, &name, str_of(f->value, f->value_len)))

@@ -16,13 +16,41 @@
 #include "stream.h"
 #include "worker.h"
 
+/*
+ * What Connection names is not for who comes next (RFC 9110 7.6.1).  It goes
+ * before policy runs: else a client could name, and so take away, what policy
+ * says to the origin.
+ */
+static void
+strip_named(struct request *req)
+{
+	struct http *h = &req->http;
+	struct str connection = http_get_list(h, FIELD_CONNECTION, &req->ws);
+
+	if (connection.p == NULL || str_caseeq(connection, STR("keep-alive")) ||
+	    str_caseeq(connection, STR("close")))
+		return;
+	for (unsigned i = 0; i < h->field_n;) {
+		const struct field *f = &h->field[i];
+
+		/* what ends here in any case, policy may look at */
+		if (http_is_hop_by_hop(f, connection) &&
+		    !http_is_hop_by_hop(f, STR_NULL))
+			http_remove_at(h, i);
+		else
+			i++;
+	}
+}
+
 /* Before policy: what every policy would do. */
 bool
 request_prepare(struct request *req)
 {
 	struct http *h = &req->http;
 
-	if (!forwarded_put(req))
+	strip_named(req);
+	if (!forwarded_put(req) ||
+	    !http_join(h, FIELD_CACHE_CONTROL, &req->ws))
 		return false;
 	if (http_get(h, FIELD_ACCEPT_ENCODING).p == NULL ||
 	    !params->http_gzip_support)

@@ -117,12 +117,13 @@ VCL_STRING
 vrt_r_local_endpoint(struct vcl_ctx *ctx)
 {
 	char text[ADDR_TEXT_MAX];
-	const struct addr *a = local(ctx);
+	const struct listener *l = NULL;
 
-	if (ctx->req != NULL && ctx->req->stream != NULL &&
-	    ctx->req->stream->listener != NULL)
-		a = &ctx->req->stream->listener->addr;
-	addr_text(a, text);
+	if (ctx->req != NULL && ctx->req->stream != NULL)
+		l = ctx->req->stream->listener;
+	else if (ctx->fetch != NULL)
+		l = ctx->fetch->listener;
+	addr_text(l != NULL ? &l->addr : local(ctx), text);
 	return vcl_keep(ctx, str_from_z(text), "local.endpoint");
 }
 
