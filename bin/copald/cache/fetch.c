@@ -102,10 +102,15 @@ step_fetch(struct fetching *x)
 		return vcl_error(f);
 	if (ret != VCL_RET_FETCH)
 		return fetch_vcl_ended(f, ret);
+	/* policy that caches POST; the body of a GET is no part of a fill */
+	if (f->body_by_method)
+		f->has_body = !str_eq(f->bereq.method, STR("GET")) &&
+		    !str_eq(f->bereq.method, STR("HEAD"));
 	if (f->ctx.unset_body)
 		f->has_body = false;
 	/* a restart: it can't be had again, and a part must not look whole */
-	if (f->has_body && !f->is_query && !req_body_is_there(f->req))
+	if (f->has_body && f->own_body == NULL &&
+	    (f->req == NULL || !req_body_is_there(f->req)))
 		return fetch_fail_with(f, FAILURE_BODY_SENT,
 		    "the request's body was sent before");
 	f->origin = backend_resolve(&f->ctx, f->backend);

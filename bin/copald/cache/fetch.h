@@ -56,8 +56,8 @@ struct fetch {
 	struct key key;          /* copy */
 	struct search_use search; /* how it was made; copy */
 	bool is_query;           /* query.h */
-	char *query_body;        /* malloc'ed */
-	size_t query_len;
+	char *own_body;          /* malloc'ed: of QUERY, or for a refresh */
+	size_t own_body_len;
 	struct str query_family; /* a tag */
 	struct backend *backend; /* bereq.backend: may be a director */
 	struct backend *origin;  /* beresp.backend; NULL: not tried yet */
@@ -83,6 +83,7 @@ struct fetch {
 	const struct addr *remote;
 	struct addr remote_addr;
 	bool has_body;           /* the request's body is to be sent */
+	bool body_by_method;     /* a fill: it is, if not to a GET */
 	bool wants_trailers;     /* the client takes them */
 	bool body_sent;          /* some of it has been */
 

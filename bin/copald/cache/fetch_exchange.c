@@ -116,10 +116,10 @@ ask_for_body(struct fetching *x)
 }
 
 static enum upstream_error
-send_query(struct fetching *x)
+send_own_body(struct fetching *x)
 {
-	enum upstream_error e = upstream_send_body(&x->up, x->f->query_body,
-	    x->f->query_len, false);
+	enum upstream_error e = upstream_send_body(&x->up, x->f->own_body,
+	    x->f->own_body_len, false);
 
 	return e == UP_OK ? upstream_send_end(&x->up, false) : e;
 }
@@ -134,8 +134,8 @@ fetch_send_body(struct fetching *x)
 	bool chunked;
 	char *buf;
 
-	if (f->is_query)
-		return send_query(x);
+	if (f->own_body != NULL)
+		return send_own_body(x);
 	s = f->req->stream;
 	chunked = f->req->framing.body == H1_CHUNKED;
 	buf = malloc(REQUEST_BODY_WINDOW);

@@ -100,9 +100,12 @@ fetch_make_bereq(struct fetch *f, const struct request *req,
 	}
 	f->wants_trailers = kind != FETCH_BACKGROUND &&
 	    trailers_wanted(&req->received);
-	if (!f->is_query)
+	if (!f->is_query) {
 		f->has_body = kind == FETCH_PASS &&
 		    req->framing.body != H1_NONE;
+		f->body_by_method = kind != FETCH_PASS &&
+		    req->framing.body != H1_NONE;
+	}
 	if (f->has_body && !f->is_query && req->framing.body == H1_CHUNKED) {
 		struct str names = http_get_list(&req->http, FIELD_TRAILER,
 		    &f->ws);
@@ -159,7 +162,8 @@ fetch_finish_bereq(struct fetch *f)
 	bool ok = true;
 
 	/* nobody waits for 100 (RFC 9110 10.1.1) */
-	if (!f->has_body || f->is_query || !f->req->framing.expect_continue ||
+	if (!f->has_body || f->own_body != NULL ||
+	    !f->req->framing.expect_continue ||
 	    f->req->stream->body_received > 0 || params->expect_timeout <= 0)
 		http_unset(h, FIELD_EXPECT);
 	/* VCL can't frame the message: we do (RFC 9112 6) */
@@ -171,9 +175,9 @@ fetch_finish_bereq(struct fetch *f)
 	http_unset(h, FIELD_CONNECTION);
 	if (f->closes)
 		ok = http_set_known(h, FIELD_CONNECTION, STR("close"));
-	if (f->has_body && f->is_query)
+	if (f->has_body && f->own_body != NULL)
 		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
-		    &f->ws, "%zu", f->query_len));
+		    &f->ws, "%zu", f->own_body_len));
 	else if (f->has_body && f->req->framing.body == H1_LENGTH)
 		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
 		    &f->ws, "%llu",
@@ -181,7 +185,8 @@ fetch_finish_bereq(struct fetch *f)
 	else if (f->has_body)
 		ok = ok && http_set_known(h, FIELD_TRANSFER_ENCODING,
 		    STR("chunked"));
-	if (!f->has_body || f->is_query || f->req->framing.body != H1_CHUNKED)
+	if (!f->has_body || f->own_body != NULL ||
+	    f->req->framing.body != H1_CHUNKED)
 		http_unset(h, FIELD_TRAILER);
 	/* Connection: TE is for the next hop (RFC 9110 10.1.4) */
 	if (f->wants_trailers)

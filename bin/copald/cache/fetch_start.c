@@ -1,6 +1,7 @@
 /*
  * fetch_start.c - the beginning and the end of a fetch, and waiting for it.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "ban.h"
@@ -15,6 +16,7 @@
 #include "params.h"
 #include "program.h"
 #include "query.h"
+#include "req_body.h"
 #include "stream.h"
 
 struct fetch *
@@ -128,6 +130,26 @@ set_defaults(struct fetch *f)
 }
 
 /* What of the request is needed when it may be gone.  false: no room */
+/*
+ * A refresh may be done when the request is not there any more: it has the
+ * body that std.cache_req_body() kept.
+ */
+static bool
+keep_body(struct fetch *f, const struct request *req)
+{
+	struct str body;
+
+	if (req->framing.body == H1_NONE || !req_body_kept(req, &body))
+		return true;
+	f->own_body = malloc(body.len + 1);
+	if (f->own_body == NULL)
+		return false;
+	if (body.len > 0)
+		memcpy(f->own_body, body.p, body.len);
+	f->own_body_len = body.len;
+	return true;
+}
+
 static bool
 take_request(struct fetch *f, struct request *req, enum fetch_kind kind,
     struct object *stale)
@@ -158,6 +180,8 @@ take_request(struct fetch *f, struct request *req, enum fetch_kind kind,
 	f->search = req->search;
 	f->search.plain = arena_strdup(&f->ws, req->search.plain);
 	if (kind != FETCH_PASS && req->is_query && !query_begin(f, req))
+		return false;
+	if (kind == FETCH_BACKGROUND && !req->is_query && !keep_body(f, req))
 		return false;
 	return fetch_make_bereq(f, req, kind) &&
 	    fetch_blocks_begin(f, req, kind, stale != NULL) &&

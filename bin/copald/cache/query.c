@@ -101,12 +101,12 @@ query_begin(struct fetch *f, const struct request *req)
 	struct str body = req->query_body;
 
 	f->query_family = arena_strdup(&f->ws, req->query_family);
-	f->query_body = malloc(body.len + 1);
-	if (f->query_family.p == NULL || f->query_body == NULL)
+	f->own_body = malloc(body.len + 1);
+	if (f->query_family.p == NULL || f->own_body == NULL)
 		return false;
 	if (body.len > 0)
-		memcpy(f->query_body, body.p, body.len);
-	f->query_len = body.len;
+		memcpy(f->own_body, body.p, body.len);
+	f->own_body_len = body.len;
 	f->has_body = req->framing.body != H1_NONE;
 	atomic_fetch_add(&fetches, 1);
 	f->is_query = true;
@@ -118,7 +118,7 @@ query_end(struct fetch *f)
 {
 	if (f->is_query)
 		atomic_fetch_sub(&fetches, 1);
-	free(f->query_body);
+	free(f->own_body);
 }
 
 int
