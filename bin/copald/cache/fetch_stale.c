@@ -24,8 +24,12 @@ fetch_stale_limits(struct fetch *f, const struct freshness *fr)
 	f->keep = params->default_keep;
 	if (fr->grace >= 0) {
 		grace = fr->grace;
-	} else if (fr->explicit_ && param_is_untouched(default_grace)) {
-		/* nobody said that it may be served stale */
+	} else if ((fr->explicit_ || fr->ttl <= 0) &&
+	    param_is_untouched(default_grace)) {
+		/*
+		 * Nobody said that it may be served stale; nor, where
+		 * default_ttl is 0, that it may be guessed to be fresh.
+		 */
 		f->ask_first = true;
 		if (fr->error_grace >= 0)
 			grace = fr->error_grace;
