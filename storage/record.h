@@ -24,8 +24,11 @@
 enum {
 	RECORD_FIXED_LEN = 136,
 	RECORD_EXTENT_LEN = 32,
-	/* Key, vary and head: as long as they ever get, and some. */
-	RECORD_STRING_MAX = 128 * 1024,
+	/*
+	 * Key, vary and head: as long as they ever get, and some.  A head of
+	 * the largest http_resp_size may be tags, which are in it once more.
+	 */
+	RECORD_STRING_MAX = (2 << 20) + (256 << 10),
 	/* 4 GiB of body in the smallest pieces, 64 GiB in the largest */
 	RECORD_EXTENT_MAX = 65536,
 };

@@ -11,6 +11,7 @@ generation, so that whoever reads one can tell whether it is right.  Paths:
         vary         Vary: X-Variant
         private      Cache-Control: private
         cc=VALUE     Cache-Control: VALUE
+        tags=N       Surrogate-Key: N tags of 27 bytes, see tag_of
     /t/SIZE/NAME     the same of text, as text/html
 """
 import collections
@@ -72,6 +73,10 @@ WORDS = ("the cache of a page is warm and served to all who ask for it while "
          ).split(" ")
 
 
+def tag_of(path, i):
+    return hashlib.md5(path.encode()).hexdigest()[:19] + f"-{i:06}"
+
+
 def make_body(path, variant="", generation=0):
     """/b/<size>/...: noise; /t/<size>/...: text."""
     size = int(path.split("/")[2])
@@ -121,6 +126,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Type", "text/html")
         if "vary" in options:
             self.send_header("Vary", "X-Variant")
+        if "tags" in options:
+            self.send_header("Surrogate-Key", " ".join(
+                tag_of(path, i) for i in range(int(options["tags"][0]))))
         if "chunked" in options:
             self.send_header("Transfer-Encoding", "chunked")
         else:
