@@ -16,7 +16,7 @@
 #include "str.h"
 
 enum {
-	/* As long as a line of a request may be (http_req_hdr_len). */
+	/* Longer than anybody writes one; it is kept with the page. */
 	ESI_SRC_MAX = 8192,
 	/* A name has at most 253 characters (RFC 1035 2.3.4), a port five. */
 	ESI_HOST_MAX = 260,

@@ -74,6 +74,37 @@ is_shown(const struct globs *g, const char *name)
 
 /* ---- once ---- */
 
+/* As scripts for varnishstat know them: the worker's counters are MAIN's. */
+#define SECTION "MAIN."
+
+/* -f has the name with its section, or without */
+static bool
+is_counter_shown(const struct globs *g, const char *name)
+{
+	char full[64];
+	bool any_include = false;
+
+	snprintf(full, sizeof full, SECTION "%s", name);
+	for (unsigned i = 0; i < g->n; i++) {
+		if (fnmatch(g->glob[i].pattern, full, 0) == 0 ||
+		    fnmatch(g->glob[i].pattern, name, 0) == 0)
+			return !g->glob[i].exclude;
+		any_include = any_include || !g->glob[i].exclude;
+	}
+	return !any_include;
+}
+
+/* The unit, as in varnishstat -j: bytes, a duration, or a number. */
+static char
+format_of(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len >= 5 && strcmp(name + len - 5, "bytes") == 0)
+		return 'B';
+	return strcmp(name, "uptime") == 0 ? 'd' : 'i';
+}
+
 /* As varnishstat -1: name, value, average a second, help. */
 static void
 print_once(const struct counters_map *m, const bool *shown)
@@ -86,7 +117,7 @@ print_once(const struct counters_map *m, const bool *shown)
 
 		if (!shown[i])
 			continue;
-		printf("%-24s %14" PRId64 " ", c->name, v);
+		printf(SECTION "%-25s %14" PRId64 " ", c->name, v);
 		if (c->kind == 'c' && uptime > 0)
 			printf("%12.2f", (double)v / (double)uptime);
 		else
@@ -138,7 +169,7 @@ print_backend_line(const char *name, const struct backend_counter_info *c,
 {
 	int64_t uptime = *(const int64_t *)priv;
 
-	printf("%-24s %14" PRId64 " ", name, v);
+	printf("%-30s %14" PRId64 " ", name, v);
 	if (c->kind == 'c' && uptime > 0)
 		printf("%12.2f", (double)v / (double)uptime);
 	else
@@ -156,7 +187,8 @@ print_backend_json(const char *name, const struct backend_counter_info *c,
 	print_json_string(name);
 	printf(": {\"description\": ");
 	print_json_string(c->help);
-	printf(", \"flag\": \"%c\", \"value\": %" PRId64 "}", c->kind, v);
+	printf(", \"flag\": \"%c\", \"format\": \"%c\", \"value\": %" PRId64
+	    "}", c->kind, format_of(c->name), v);
 	*comma = ",";
 }
 
@@ -179,10 +211,11 @@ print_json(const struct counters_map *m, const bool *shown,
 
 		if (!shown[i])
 			continue;
-		printf("%s\n    \"%s\": {\"description\": ", comma, c->name);
+		printf("%s\n    \"" SECTION "%s\": {\"description\": ", comma,
+		    c->name);
 		print_json_string(c->help);
-		printf(", \"flag\": \"%c\", \"value\": %" PRId64 "}", c->kind,
-		    counters_sum(m, i));
+		printf(", \"flag\": \"%c\", \"format\": \"%c\", \"value\": %" PRId64
+		    "}", c->kind, format_of(c->name), counters_sum(m, i));
 		comma = ",";
 	}
 	each_of_backends(backends, globs, print_backend_json, &comma);
@@ -194,7 +227,7 @@ print_list(const bool *shown)
 {
 	for (unsigned i = 0; i < CNT_MAX; i++)
 		if (shown[i])
-			printf("%-24s %s\n", counter_info[i].name,
+			printf(SECTION "%-25s %s\n", counter_info[i].name,
 			    counter_info[i].help);
 }
 
@@ -308,7 +341,7 @@ main(int argc, char **argv)
 		    !globs.glob[i].exclude &&
 		    !strncmp(globs.glob[i].pattern, "VBE.", 4);
 	for (unsigned i = 0; i < CNT_MAX; i++) {
-		shown[i] = is_shown(&globs, counter_info[i].name);
+		shown[i] = is_counter_shown(&globs, counter_info[i].name);
 		any = any || shown[i];
 	}
 	if (!any)

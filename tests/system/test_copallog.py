@@ -338,17 +338,20 @@ def test_copalstat(workdir, write):
     lines = run("copalstat", workdir, "-1").splitlines()
     assert len(lines) > 50
     assert lines[0].split(None, 3) == [
-        "uptime", "2", ".", "Seconds since the worker started"]
+        "MAIN.uptime", "2", ".", "Seconds since the worker started"]
     line = run("copalstat", workdir, "-1", "-f", "client_req")
-    assert line.split(None, 3) == ["client_req", "5", "2.50",
+    assert line.split(None, 3) == ["MAIN.client_req", "5", "2.50",
                                    "Good client requests\n"]
+    assert run("copalstat", workdir, "-1", "-f", "MAIN.client_req") == line
     counters = json.loads(run("copalstat", workdir, "-j"))["counters"]
-    assert counters["client_req"] == {
-        "description": "Good client requests", "flag": "c", "value": 5}
+    assert counters["MAIN.client_req"] == {
+        "description": "Good client requests", "flag": "c", "format": "i",
+        "value": 5}
+    assert counters["MAIN.s_resp_bodybytes"]["format"] == "B"
     names = [line.split()[0] for line in run(
         "copalstat", workdir, "-l", "-f", "^*_400", "-f",
         "client_*").splitlines()]
-    assert names == ["client_req", "client_resp_500"]
+    assert names == ["MAIN.client_req", "MAIN.client_resp_500"]
     assert "No counter" in run("copalstat", workdir, "-1", "-f", "x", code=2)
     assert "Not a terminal" in run("copalstat", workdir, code=2)
     assert "No such file" in run(
