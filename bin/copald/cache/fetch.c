@@ -16,6 +16,7 @@
 #include "fetch.h"
 #include "fetch_blocks.h"
 #include "fetch_body.h"
+#include "fetch_combine.h"
 #include "fetch_head.h"
 #include "fetch_impl.h"
 #include "fetch_object.h"
@@ -287,6 +288,7 @@ step_answer(struct fetching *x)
 		case ANSWER_PLAIN:
 			break;
 		case ANSWER_FILL:
+			fetch_combine(f);
 			return FS_BLOCKS;
 		case ANSWER_AGAIN:
 			forget_answer(x);
