@@ -59,10 +59,20 @@ def environment(varnishtest, wrappers):
 # waits for ever if there is none or nothing in it: copald's wrapper gives it
 # one, in the form of Varnish 7 (vsl_priv.h): marker, size and number of
 # segments, their offsets; a record (tag CLI, three bytes); the end marker.
-EMPTY_LOG = struct.pack("=8sqI4x8q", b"VSLHEAD1", 64, 0xfffffff8, 0,
-                        *[-1] * 7) + \
-    struct.pack("=II4sI", 0x03000003, 0, b"Rd", 0xfe454545)
-EMPTY_LOG = EMPTY_LOG.ljust(4096, b"\0")
+# Since 7.3 a record has a version, and an id of 64 bits.
+def empty_log(varnishtest):
+    usr = os.path.dirname(os.path.dirname(os.path.realpath(varnishtest)))
+    newer = False
+    for lib in glob.glob(usr + "/lib/**/libvarnishapi.so.*", recursive=True):
+        with open(lib, "rb") as f:
+            newer = newer or b"VSLHEAD2" in f.read()
+    head = struct.pack("=8sqI4x8q", b"VSLHEAD2" if newer else b"VSLHEAD1",
+                       64, 0xfffffff8, 0, *[-1] * 7)
+    record = struct.pack("=III", 0x03010003, 0, 0) if newer else \
+        struct.pack("=II", 0x03000003, 0)
+    end = struct.pack("=4sI", b"Rd", 0xfe454545)
+    return (head + record + end).ljust(4096, b"\0")
+
 
 WRAPPER = """#!/bin/sh
 dir= prev=
@@ -87,10 +97,10 @@ exec "COPALD" -p workers=1 "$@"
 """
 
 
-def write_wrapper(folder, copald):
+def write_wrapper(folder, copald, log):
     """copald under the name varnishd, with what varnishtest looks for."""
     with open(folder + "/empty_log", "wb") as f:
-        f.write(EMPTY_LOG)
+        f.write(log)
     path = folder + "/varnishd"
     with open(path, "w") as f:
         f.write(WRAPPER.replace("COPALD", copald))
@@ -152,7 +162,7 @@ def main():
     count = {"passed": 0, "failed": 0, "skipped": 0}
     with tempfile.TemporaryDirectory(prefix="vtc-bin.") as wrappers, \
             concurrent.futures.ThreadPoolExecutor(args.j) as pool:
-        write_wrapper(wrappers, copald)
+        write_wrapper(wrappers, copald, empty_log(args.varnishtest))
         env = environment(args.varnishtest, wrappers)
         jobs = {pool.submit(run_one, f, args, macros, env): f for f in files}
         for job in concurrent.futures.as_completed(jobs):
