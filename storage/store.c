@@ -301,7 +301,10 @@ open_or_set_aside(struct store *st, char err[STORE_ERR_LEN])
 		    st->name, 3);
 		health_checking(st, true);
 	}
-	if (verdict != 2)
+	if (verdict == 3)
+		snprintf(why, sizeof why, "the last three times it was "
+		    "opened, a crash followed within a minute");
+	if (verdict < 2)
 		s = open_files(st, why);
 	if (s == CATALOGUE_OK && (verdict == 1 || st->cat.was_short))
 		s = check_files(st, why);
@@ -391,6 +394,7 @@ store_free(struct store *st)
 	hits_fini(&st->hits);
 	queue_fini(&st->q);
 	pthread_mutex_destroy(&st->verify_mtx);
+	health_forget(st);
 	if (st->lock_fd >= 0)
 		close(st->lock_fd);
 	free(st->name);

@@ -125,6 +125,11 @@ struct store_stats {
  */
 struct store *store_open(const struct store_config *,
     char err[STORE_ERR_LEN]);
+/*
+ * In a signal handler: this process crashes.  A store that was opened less than
+ * a minute ago, for the third time so, is set aside when it is opened next.
+ */
+void store_note_crash(void);
 /* Commits all that is queued, then frees; waits. No put may be open. */
 void store_close(struct store **);
 void store_stats(const struct store *, struct store_stats *);

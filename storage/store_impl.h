@@ -45,6 +45,8 @@ enum {
 	HELD_SHARE = 4,
 	/* Of a segment: what is written again costs a third more at most. */
 	RESCUE_SHARE = 4,
+	/* A store that lived this long did not crash because of its files. */
+	GOOD_AFTER_MS = 60000,
 	/* A full disk is taken as the store's size for so long. */
 	SOFT_LIMIT_MS = 60000,
 };
@@ -338,10 +340,12 @@ void verify_end(struct store *);
 /* Takes the lock; -1 with err. */
 int health_lock(const char *dir, char err[STORE_ERR_LEN]);
 /*
- * Counts this opening.  1: too many ended in a crash, check the store; 2: it
- * is known to be damaged; 0: go on.
+ * Counts this opening.  1: too many did not end well, check the store; 2: it
+ * is known to be damaged; 3: we crash with it; 0: go on.
  */
 int health_open(struct store *);
+/* Its lock is about to be closed. */
+void health_forget(const struct store *);
 /* Written while the check runs, so that a crash in it tells. */
 void health_checking(struct store *, bool);
 void health_good(struct store *);

@@ -19,8 +19,6 @@ enum {
 	/* Hashes for the filter in one go: a few milliseconds */
 	FILL_STEP = 8192,
 	TICK_MS = 1000,
-	/* A store that lived this long did not crash because of its files. */
-	GOOD_AFTER_MS = 60000,
 };
 
 volatile int fault_retry_ms = 5000;

@@ -73,6 +73,7 @@ describe(char *buf, size_t len)
 {
 	const struct core *c = core_self();
 
+	store_note_crash();
 	if (c == NULL)
 		return;
 	snprintf(buf, len,

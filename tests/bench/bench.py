@@ -5,7 +5,7 @@
   bench.py --extra 'NAME=http://127.0.0.1:PORT' a b h
   bench.py --extra 'NAME=http://127.0.0.1:PORT,https://127.0.0.1:PORT,CAPS,COMMAND'
 
-Scenarios: a b c d e f g h i j k p (see SCEN at the end).  An extra server must
+Scenarios: a b c d e f g h i j k l m p (see SCEN at the end).  An extra server must
 cache the origin at http://127.0.0.1:8900; without COMMAND it must already run
 (pin it to core 0).  CAPS as in peers.py.  Every measured run holds
 a lock (BENCH_DIR.lock), is checked against the origin's request counter (hits must
@@ -14,7 +14,7 @@ not reach it), and is repeated if other processes used the CPUs meanwhile.
 import argparse, fcntl, json, os, resource, signal, socket
 import subprocess, sys, threading, time, urllib.parse
 import peers
-from core import BULK, PIN1, Server, args, count, each, http, lock, measure, out, port_for, rounds, run, say, table
+from core import BULK, PIN0, PIN1, Server, args, count, each, http, lock, measure, out, port_for, rounds, run, say, table
 from peers import B, ORIGIN, SIZES, TLS_SIZES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -196,6 +196,61 @@ def worker_crash(s):        # kill -9 of the worker; the manager, which keeps th
         say("g", s.name, f"kill -9 of the worker: answer after {t:.3f} s, {gone} failed before, a hit: {n1 == n0}, {lost} of {ok} lost")
 
 
+def first_hit(s, path, t0):
+    """seconds from t0 to a hit, and the tries before it"""
+    tries = 0
+    while time.time() - t0 < 60:
+        n0 = count()
+        try:
+            st = http(s.port, path, timeout=20, host="127.0.0.1")[0]
+        except OSError:
+            st = 0
+        if st == 200 and count() == n0:
+            return time.time() - t0, tries
+        tries += 1
+        time.sleep(0.001)
+    return None, tries
+
+
+def sc_m():
+    """start with many objects and nothing of them in the page cache; then after kill -9"""
+    for s in each("cp"):
+        with lock(fcntl.LOCK_SH):
+            t, got = fill(s, "/s/1024/m", args.objects)
+        say("m", s.name, "filled", got, f"in {t:.0f} s")
+        time.sleep(75 if s.name == "ats" else 3)
+        for rep in range(args.r):
+            for how in ("cold", "kill -9"):
+                if how == "cold":
+                    s.stop()
+                    os.sync()
+                    open("/proc/sys/vm/drop_caches", "w").write("3")
+                    subprocess.run(s.cmd(keep=True).split()[:1] + ["-V"], capture_output=True)   # the program itself is not in question
+                else:
+                    os.killpg(s.proc.pid, signal.SIGKILL)
+                    s.proc.wait()
+                t0 = time.time()
+                s.proc = subprocess.Popen(PIN0 + s.cmd(keep=True).split(), start_new_session=True, cwd=B,
+                                          stdout=open(f"{B}/log.{s.name}", "a"), stderr=subprocess.STDOUT)
+                first, tries = first_hit(s, f"/s/1024/m{got // 3 + rep * 7}", t0)
+                out["points"].append(dict(scen="m-start", peer=s.name, how=how, objects=got, first_hit_s=first, tries=tries))
+                say("m", s.name, how, f"first hit {first} s after exec, {tries} tries before it")
+
+
+def sc_l():
+    """churn: every request is a fill, and something must go for it (BENCH_STORE_GIB=1)"""
+    k = 0
+    size = 16384
+    for s in each("c"):
+        with lock(fcntl.LOCK_SH):
+            t, got = fill(s, f"/s/{size}/l", (peers.GIB or 16) * (1 << 30) // size * 5 // 4)
+        say("l", s.name, "filled", got, f"in {t:.0f} s")
+    for s in rounds(each("c")):
+        k += 1
+        f = lua("churn", f'n = n + 1; return "GET /s/{size}/l" .. tag .. "-{k}-" .. n .. " HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n"')
+        measure("l", "fill 16K", s, wrk(f"http://127.0.0.1:{s.port}/", conns=32, lua=f), hits=False, tries=1)
+
+
 def sc_h():
     k = 0
     for s in rounds(each("c")):
@@ -274,7 +329,7 @@ def sc_p():                 # where the server's CPU time goes at 1 KiB hits (pe
 SCEN = {"a": (sc_a, "hits, HTTP/1.1 keep-alive, 64 connections, by body size"), "b": (sc_b, "hits, Connection: close, 1 KiB"),
         "c": (sc_c, "HTTPS hits, TLS 1.3 P-256"), "d": (sc_d, "HTTP/2 over TLS, -c16 -m32"), "e": (sc_e, "many objects, uniform random"),
         "f": (sc_f, ""), "g": (sc_g, ""), "h": (sc_h, "misses, 1 KiB"), "i": (sc_i, ""), "j": (sc_j, "large media"),
-        "k": (sc_k, ""), "p": (sc_p, "")}
+        "k": (sc_k, ""), "l": (sc_l, "fills of 16 KiB into a full store"), "m": (sc_m, ""), "p": (sc_p, "")}
 
 
 def main():

@@ -15,6 +15,7 @@ ORIGIN = 8900
 SIZES = [100, 1024, 16384, 262144, 4194304]
 TLS_SIZES = [1024, 1048576]
 BIN = os.environ.get("COPAL_BIN")
+GIB = int(os.environ.get("BENCH_STORE_GIB", 0))     # every store's size; 0: room for all
 COPALD = BIN + "/copald/copald" if BIN else "copald"
 
 
@@ -31,7 +32,7 @@ def copal(keep=False):
     put(B + "/copal/d.vcl", 'vcl 4.1;\nbackend default { .host = "127.0.0.1"; .port = "%d"; '
         '.first_byte_timeout = 600s; .between_bytes_timeout = 600s; }\n' % ORIGIN)
     return (f"{COPALD} -F -j none -n {B}/copal/work -f {B}/copal/d.vcl -a 127.0.0.1:8108 "
-            f"-s lmdb,{B}/copal/store,16G -p workers=1 -p ram_limit=4G -p timeout_idle=900 -p send_timeout=900 "
+            f"-s lmdb,{B}/copal/store,{GIB or 16}G -p workers=1 -p ram_limit=4G -p timeout_idle=900 -p send_timeout=900 "
             "-p idle_send_timeout=900")
 
 
@@ -39,7 +40,7 @@ def varnish():
     put(B + "/varnish/d.vcl", 'vcl 4.1;\nbackend default { .host = "127.0.0.1"; .port = "%d"; '
         '.first_byte_timeout = 600s; .between_bytes_timeout = 600s; }\n' % ORIGIN)
     return (f"varnishd -F -j none -n {B}/varnish/work -f {B}/varnish/d.vcl -a 127.0.0.1:8101 -T none "
-            "-s malloc,9G -p thread_pool_max=5000 -p timeout_idle=900 -p send_timeout=900 "
+            f"-s malloc,{GIB or 9}G -p thread_pool_max=5000 -p timeout_idle=900 -p send_timeout=900 "
             "-p max_restarts=4")
 
 
@@ -55,7 +56,7 @@ http {{
   sendfile_max_chunk 2m; client_body_temp_path {B}/nginx/b; proxy_temp_path {B}/nginx/p; fastcgi_temp_path {B}/nginx/f;
   uwsgi_temp_path {B}/nginx/u; scgi_temp_path {B}/nginx/s; proxy_read_timeout 900;
   open_file_cache max=15000 inactive=600s; open_file_cache_valid 600s; open_file_cache_min_uses 1;
-  proxy_cache_path {B}/nginx/cache levels=1:2 keys_zone=c:400m max_size=30g inactive=10d use_temp_path=off;
+  proxy_cache_path {B}/nginx/cache levels=1:2 keys_zone=c:400m max_size={GIB or 30}g inactive=10d use_temp_path=off;
   proxy_cache c; proxy_cache_lock on; proxy_cache_lock_timeout 60s; proxy_cache_lock_age 60s; proxy_max_temp_file_size 4096m;
   upstream o {{ server 127.0.0.1:{ORIGIN}; keepalive 512; keepalive_requests 1000000000; }}
   server {{
@@ -121,7 +122,7 @@ mandir: {r}
 infodir: {r}
 cachedir: {r}/cache
 """)
-    put(r + "/etc/storage.config", f"{r}/cache 16G\n")
+    put(r + "/etc/storage.config", f"{r}/cache {GIB or 16}G\n")
     put(r + "/etc/remap.config", f"map / http://127.0.0.1:{ORIGIN}/\n")
     put(r + "/etc/plugin.config", "")
     put(r + "/etc/ip_allow.yaml", "ip_allow:\n  - apply: in\n    ip_addrs: 0/0\n    action: allow\n    methods: ALL\n")

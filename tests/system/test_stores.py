@@ -405,3 +405,21 @@ def test_object_max(origin):
                 r = copal.get(path)
                 assert r.body == origin.body(path)
             assert r.is_hit == kept
+
+
+def test_crashes_within_a_minute(origin):
+    """Of three it may be the reason: it is set aside; two are forgiven."""
+    with Copald(origin) as copal:
+        copal.get("/b/1000/x")
+        wait_until("on disk", lambda: copal.counter("store_puts") == 1)
+        for n in range(3):
+            old = copal.worker
+            copal.adm("debug.panic.worker")
+            copal.wait_new_worker(old)
+            if n < 2:
+                assert copal.get("/b/1000/x").is_hit
+                assert "kept as" not in copal.log
+        assert "a crash followed within a minute: kept as" in copal.log
+        assert not copal.get("/b/1000/x").is_hit
+        check_hits(copal, origin)
+        copal.forget_crashes()

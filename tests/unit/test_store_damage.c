@@ -424,6 +424,45 @@ test_state(void)
 	end();
 }
 
+static void
+crash_with_it(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (!rig_open(&rig))
+			_exit(1);
+		store_note_crash();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void
+test_crashes(void)
+{
+	struct item it = {.no = 1, .body_len = 50000};
+
+	begin();
+	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
+	store_close(&rig.st);
+	/* Two, and an end as it should be: nothing is held against it. */
+	for (unsigned round = 0; round < 3; round++) {
+		crash_with_it();
+		crash_with_it();
+		CU_ASSERT_TRUE_FATAL(rig_open(&rig));
+		CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
+		store_close(&rig.st);
+	}
+	CU_ASSERT_EQUAL(rig_set_aside_n(&rig), 0);
+	for (unsigned i = 0; i < 3; i++)
+		crash_with_it();
+	starts_empty(&it, "a crash followed within a minute");
+	end();
+}
+
 /*
  * Who reads a map of a file that was cut short gets SIGBUS: here an error,
  * and the next start sets the store aside.
@@ -556,6 +595,7 @@ suite_store_damage(void)
 	CU_add_test(s, "garbage", test_garbage);
 	CU_add_test(s, "garbage in a mount point", test_garbage_in_place);
 	CU_add_test(s, "how it ended before", test_state);
+	CU_add_test(s, "crashes", test_crashes);
 	CU_add_test(s, "a catalogue cut short in use", test_cut_catalogue);
 	CU_add_test(
 	    s, "a catalogue cut short, written", test_cut_catalogue_write);
