@@ -23,6 +23,8 @@ enum {
 	VCC_EXPR_DEPTH_MAX = 40,
 	/* of sums and products in one expression, which nest in C */
 	VCC_ARITHMETIC_MAX = 60,
+	/* operands side by side: what the C compiler needs grows faster */
+	VCC_OPERANDS_MAX = 10000,
 	/* of subs: each has a frame on the fiber's stack */
 	VCC_CALL_DEPTH_MAX = 32,
 };

@@ -295,6 +295,10 @@ finish_concat(struct vcc *c, struct vcc_expr *e)
 	}
 	e->arg_n = n;
 	e->quoted = true;
+	if (n > VCC_OPERANDS_MAX)
+		vcc_error(c, e->at,
+		    "more than %d strings are put together here",
+		    VCC_OPERANDS_MAX);
 	return n == 1 ? e->arg[0] : e;
 }
 

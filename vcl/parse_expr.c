@@ -291,6 +291,13 @@ parse_chain(struct vcc_parser *p, enum vcc_expr_kind kind,
 			e = expr_new(p, kind, first->at);
 			add_arg(p, e, first, 0, STR_NULL);
 		}
+		/* of strings, those that are constants become one */
+		if (kind != E_SUM && e->arg_n == VCC_OPERANDS_MAX) {
+			vcc_error(p->c, next->at,
+			    "this expression has more than %d operands",
+			    VCC_OPERANDS_MAX);
+			return NULL;
+		}
 		add_arg(p, e, next, (unsigned)op, STR_NULL);
 	}
 	return e ? e : first;
