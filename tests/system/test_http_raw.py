@@ -275,7 +275,7 @@ def test_requests_cut_at_every_byte(upload, how, settled):
 
 # ------------------------------------------------------------------- peers
 
-LARGE = 5 << 20
+LARGE = 12 << 20      # far more than the 4 MiB that a socket takes
 
 
 def large(origin, conn):
