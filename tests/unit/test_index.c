@@ -72,17 +72,48 @@ test_claim(void)
 {
 	char text[16];
 	struct key k = key_of(1, text);
-	struct objhead *h, *other = NULL;
+	struct claim *h, *other = NULL;
 
 	CU_ASSERT_PTR_NULL(index_find(&k));
 	CU_ASSERT_EQUAL(index_claim(&k, &h), CLAIM_GRANTED);
 	CU_ASSERT_EQUAL(index_claim(&k, &other), CLAIM_BUSY);
 	CU_ASSERT_PTR_NULL(other);
-	CU_ASSERT_FALSE(index_try_claim(h));
+	CU_ASSERT_PTR_NULL(index_try_claim(h->head, 0));
+	CU_ASSERT_PTR_NULL(index_try_claim(h->head, 5));
 	CU_ASSERT_FALSE(index_has_waiters(h));
 	index_release(&h);
 	CU_ASSERT_PTR_NULL(h);
 	/* nothing keeps the entry */
+	CU_ASSERT_PTR_NULL(index_find(&k));
+}
+
+/* Where the variant is known each has a claim, but not beside a plain one. */
+static void
+test_claim_variants(void)
+{
+	char text[16];
+	struct key k = key_of(9, text);
+	struct claim *any = NULL, *a = NULL, *b = NULL, *c;
+
+	k.variant = 7;
+	CU_ASSERT_EQUAL(index_claim(&k, &a), CLAIM_GRANTED);
+	CU_ASSERT_EQUAL(index_claim(&k, &any), CLAIM_BUSY);
+	k.variant = 9;
+	CU_ASSERT_EQUAL(index_claim(&k, &b), CLAIM_GRANTED);
+	c = index_try_claim(a->head, 11);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_PTR_NULL(index_try_claim(a->head, 9));
+	k.variant = 0;
+	CU_ASSERT_EQUAL(index_claim(&k, &any), CLAIM_BUSY);
+	/* in another order than they came */
+	index_release(&b);
+	index_release(&c);
+	CU_ASSERT_EQUAL(index_claim(&k, &any), CLAIM_BUSY);
+	index_release(&a);
+	CU_ASSERT_EQUAL(index_claim(&k, &any), CLAIM_GRANTED);
+	k.variant = 7;
+	CU_ASSERT_EQUAL(index_claim(&k, &a), CLAIM_BUSY);
+	index_release(&any);
 	CU_ASSERT_PTR_NULL(index_find(&k));
 }
 
@@ -92,7 +123,7 @@ test_variants(void)
 	char text[16];
 	struct key k = key_of(2, text);
 	struct object *a = make("a"), *b = make("b"), *a2 = make("a");
-	struct objhead *h;
+	struct claim *h;
 
 	body_finish(&a->body);
 	body_finish(&b->body);
@@ -104,7 +135,7 @@ test_variants(void)
 	/* as long as its body may fail, the one before it stays */
 	index_insert(h, a2);
 	CU_ASSERT_EQUAL(variants(&k), 3);
-	CU_ASSERT_PTR_EQUAL(index_first(h), a2);
+	CU_ASSERT_PTR_EQUAL(index_first(h->head), a2);
 	body_finish(&a2->body);
 	index_completed(a2);
 	CU_ASSERT_EQUAL(variants(&k), 2);
@@ -132,7 +163,7 @@ test_purge_many(void)
 	char text[16], vary[16];
 	struct key k = key_of(3, text);
 	uint64_t max = params->max_variants;
-	struct objhead *h;
+	struct claim *h;
 
 	params->max_variants = 200;
 	CU_ASSERT_EQUAL_FATAL(index_claim(&k, &h), CLAIM_GRANTED);
@@ -157,7 +188,7 @@ test_purged_fetch(void)
 	struct key k = key_of(4, text);
 	struct fetch *f = calloc(1, sizeof *f);
 	struct object *o = make("");
-	struct objhead *h;
+	struct claim *h;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 	CU_ASSERT_EQUAL_FATAL(index_claim(&k, &h), CLAIM_GRANTED);
@@ -206,7 +237,7 @@ churn(void *arg)
 	qsbr_register();
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		char text[16];
-		struct objhead *h;
+		struct claim *h;
 		struct key k;
 
 		x = x * 1664525 + 1013904223;
@@ -263,6 +294,7 @@ suite_index(void)
 	CU_pSuite s = CU_add_suite("index", begin, end);
 
 	CU_add_test(s, "claim", test_claim);
+	CU_add_test(s, "claim of variants", test_claim_variants);
 	CU_add_test(s, "variants", test_variants);
 	CU_add_test(s, "purge_many", test_purge_many);
 	CU_add_test(s, "purged_fetch", test_purged_fetch);

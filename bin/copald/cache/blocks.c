@@ -107,7 +107,7 @@ block_may_be_there(const struct object *head, const struct key *k)
 /* Has the origin asked for block n and what misses behind it. */
 static enum body_get
 fetch_missing(struct request *req, const struct blocks *b, uint64_t n,
-    uint64_t end, struct objhead **busy)
+    uint64_t end, struct claim **busy)
 {
 	struct block_run *run = &req->run;
 	struct fetch *f;
@@ -158,7 +158,7 @@ block_find(struct request *req, const struct blocks *b, uint64_t n,
 
 	block_key_make(&k, b, n);
 	for (unsigned tries = 0; tries < BLOCK_TRIES;) {
-		struct objhead *busy = NULL;
+		struct claim *busy = NULL;
 		enum body_get r;
 
 		req->block_n = n;

@@ -30,7 +30,7 @@ struct fetch_blocks {
 	uint64_t first, end;    /* bytes */
 	uint64_t size;          /* of the whole */
 	struct object *head;    /* counted: whose blocks are missing */
-	struct objhead *busy;   /* the claim on the first block */
+	struct claim *busy;   /* the claim on the first block */
 	struct object *open;    /* counted: the block that grows */
 };
 
@@ -87,7 +87,7 @@ struct fetch {
 	bool wants_trailers;     /* the client takes them */
 	bool body_sent;          /* some of it has been */
 
-	struct objhead *busy;    /* to be released when we know */
+	struct claim *busy;    /* to be released when we know */
 	struct object *stale;    /* counted: for a conditional request */
 	struct object *fallback; /* counted: in the place of an error */
 	double grace_limit;      /* req.grace: of fallback; < 0: not set */

@@ -302,7 +302,7 @@ head_of(const struct fetch *f)
 
 /* A block, growing, in the index; the claim is given back. */
 static struct object *
-block_open(struct fetch *f, struct objhead **busy)
+block_open(struct fetch *f, struct claim **busy)
 {
 	struct http h = {.status = 206, .version = 11,
 	    .reason = STR("Partial Content")};
@@ -328,7 +328,7 @@ static struct object *
 block_next(struct fetch *f, const struct blocks *b, uint64_t n)
 {
 	struct store *st = head_of(f)->stevedore->store;
-	struct objhead *busy;
+	struct claim *busy;
 	struct block_key k;
 	struct object *o;
 

@@ -137,7 +137,7 @@ head_drop_if_empty(struct objhead *h)
 	struct objhead *_Atomic *pp = bucket_of(h->hash);
 	struct objhead *x;
 
-	if (h->variants != NULL || h->claimed || h->waiter_n > 0 ||
+	if (h->variants != NULL || h->claims != NULL || h->waiter_n > 0 ||
 	    h->fetches != NULL || h->unlinked)
 		return;
 	while ((x = *pp) != h)
@@ -147,73 +147,116 @@ head_drop_if_empty(struct objhead *h)
 	qsbr_retire(&h->retire, head_free);
 }
 
-/* stripe locked */
-static void
-head_wake(struct objhead *h)
+/* Could what comes of the one be for the other? */
+static bool
+variants_meet(uint64_t a, uint64_t b)
 {
-	struct body_waiter *w, *next;
+	return a == 0 || b == 0 || a == b;
+}
 
-	for (w = h->waiters; w != NULL; w = next) {
+/* stripe locked; who waits for another variant goes on waiting */
+static void
+head_wake(struct objhead *h, uint64_t variant)
+{
+	struct claim_waiter *w, **pp = &h->waiters;
+
+	while ((w = *pp) != NULL) {
 		struct fiber *f = w->fiber;
 
-		next = w->next;
+		if (!variants_meet(w->variant, variant)) {
+			pp = &w->next;
+			continue;
+		}
+		*pp = w->next;
 		w->fiber = NULL;
 		fiber_wake(f);
 	}
-	h->waiters = NULL;
+}
+
+/* stripe locked */
+static bool
+is_claimed(const struct objhead *h, uint64_t variant)
+{
+	for (const struct claim *c = h->claims; c != NULL; c = c->next)
+		if (variants_meet(c->variant, variant))
+			return true;
+	return false;
+}
+
+/* stripe locked */
+static void
+claim_add(struct objhead *h, struct claim *c, uint64_t variant)
+{
+	*c = (struct claim){h, variant, h->claims};
+	h->claims = c;
 }
 
 enum claim_result
-index_claim(const struct key *k, struct objhead **out)
+index_claim(const struct key *k, struct claim **out)
 {
 	pthread_mutex_t *lock = stripe_of(k->hash);
 	enum claim_result r = CLAIM_NO_MEMORY;
+	struct claim *c = malloc(sizeof *c);
 	struct objhead *h;
 
+	if (c == NULL)
+		return r;
 	pthread_mutex_lock(lock);
 	h = head_get(k);
-	if (h != NULL && !h->claimed) {
-		h->claimed = true;
-		*out = h;
+	if (h != NULL && !is_claimed(h, k->variant)) {
+		claim_add(h, c, k->variant);
 		r = CLAIM_GRANTED;
 	} else if (h != NULL) {
 		r = CLAIM_BUSY;
 	}
 	pthread_mutex_unlock(lock);
+	if (r == CLAIM_GRANTED)
+		*out = c;
+	else
+		free(c);
 	return r;
 }
 
-bool
-index_try_claim(struct objhead *h)
+struct claim *
+index_try_claim(struct objhead *h, uint64_t variant)
 {
 	pthread_mutex_t *lock = stripe_of(h->hash);
+	struct claim *c;
 	bool granted;
 
-	if (atomic_load_explicit(&h->claimed, memory_order_relaxed))
-		return false;
+	if (variant == 0 && atomic_load_explicit(&h->claims,
+	    memory_order_relaxed) != NULL)
+		return NULL;
+	c = malloc(sizeof *c);
+	if (c == NULL)
+		return NULL;
 	pthread_mutex_lock(lock);
-	granted = !h->claimed && !h->unlinked;
+	granted = !is_claimed(h, variant) && !h->unlinked;
 	if (granted)
-		h->claimed = true;
+		claim_add(h, c, variant);
 	pthread_mutex_unlock(lock);
-	return granted;
+	if (granted)
+		return c;
+	free(c);
+	return NULL;
 }
 
 enum fiber_wake
 index_wait(const struct key *k, nsec_t deadline)
 {
 	pthread_mutex_t *lock = stripe_of(k->hash);
-	struct body_waiter w, **pp;
+	struct claim_waiter w, **pp;
 	enum fiber_wake r = FIBER_WOKEN;
 	struct objhead *h;
 
 	pthread_mutex_lock(lock);
 	h = index_find(k);
-	if (h == NULL || !h->claimed) {
+	if (h == NULL || !is_claimed(h, k->variant)) {
 		pthread_mutex_unlock(lock);
 		return FIBER_WOKEN;
 	}
 	w.fiber = fiber_self();
+	w.variant = k->variant;
 	w.next = h->waiters;
 	h->waiters = &w;
 	h->waiter_n++;
@@ -345,17 +388,18 @@ index_completed(struct object *o)
 }
 
 void
-index_insert(struct objhead *h, struct object *o)
+index_insert(const struct claim *c, struct object *o)
 {
-	pthread_mutex_t *lock = stripe_of(h->hash);
+	pthread_mutex_t *lock = stripe_of(c->head->hash);
 
 	pthread_mutex_lock(lock);
-	insert_unlock(h, o, lock);
+	insert_unlock(c->head, o, lock);
 }
 
 bool
-index_insert_fetched(struct objhead *h, struct fetch *f, struct object *o)
+index_insert_fetched(const struct claim *c, struct fetch *f, struct object *o)
 {
+	struct objhead *h = c->head;
 	pthread_mutex_t *lock = stripe_of(h->hash);
 
 	/* purges mark fetches under the same lock */
@@ -385,8 +429,9 @@ index_insert_key(const struct key *k, struct object *o)
 }
 
 bool
-index_has_waiters(struct objhead *h)
+index_has_waiters(const struct claim *c)
 {
+	const struct objhead *h = c->head;
 	pthread_mutex_t *lock = stripe_of(h->hash);
 	bool has;
 
@@ -397,17 +442,25 @@ index_has_waiters(struct objhead *h)
 }
 
 void
-index_release(struct objhead **pp)
+index_release(struct claim **pp)
 {
-	struct objhead *h = *pp;
+	struct claim *c = *pp, *x;
+	struct objhead *h = c->head;
 	pthread_mutex_t *lock = stripe_of(h->hash);
 
 	*pp = NULL;
 	pthread_mutex_lock(lock);
-	h->claimed = false;
-	head_wake(h);
+	if (h->claims == c) {
+		h->claims = c->next;
+	} else {
+		for (x = h->claims; x->next != c; x = x->next)
+			;
+		x->next = c->next;
+	}
+	head_wake(h, c->variant);
 	head_drop_if_empty(h);
 	pthread_mutex_unlock(lock);
+	free(c);
 }
 
 bool
@@ -577,8 +630,9 @@ index_gone(const uint8_t hash[STORE_HASH_LEN], struct stevedore *stv,
 }
 
 void
-index_fetch_begins(struct objhead *h, struct fetch *f)
+index_fetch_begins(const struct claim *c, struct fetch *f)
 {
+	struct objhead *h = c->head;
 	pthread_mutex_t *lock = stripe_of(h->hash);
 
 	pthread_mutex_lock(lock);

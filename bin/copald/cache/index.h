@@ -11,20 +11,33 @@
  * stay short, and the table never has to be rebuilt under traffic.
  *
  * A claim is the right and the duty to fetch for a key.  Others who find
- * nothing usable wait until the claim is released.
+ * nothing usable wait until the claim is released.  Where it is known what the
+ * variants of a key depend on, each has a claim of its own (key.variant).
  */
 #ifndef COPAL_INDEX_H
 #define COPAL_INDEX_H
 
 #include "request.h"
 
+struct claim {
+	struct objhead *head;
+	uint64_t variant;                   /* 0: any may come of it */
+	struct claim *next;                 /* of the head */
+};
+
+struct claim_waiter {
+	struct fiber *fiber;
+	struct claim_waiter *next;
+	uint64_t variant;
+};
+
 struct objhead {
 	struct objhead *_Atomic next;       /* of the bucket */
 	struct object *_Atomic variants;    /* newest first */
-	_Atomic bool claimed;
+	struct claim *_Atomic claims;
 	bool unlinked;
 	unsigned waiter_n;
-	struct body_waiter *waiters;
+	struct claim_waiter *waiters;
 	struct fetch *fetches;              /* under way, to tell of purges */
 	struct qsbr_item retire;
 	uint8_t hash[STORE_HASH_LEN];
@@ -42,34 +55,35 @@ struct object *index_first(const struct objhead *);
 struct object *index_next(const struct object *);
 
 enum claim_result {
-	CLAIM_GRANTED,  /* *out is the entry; release it */
-	CLAIM_BUSY,     /* another one has it */
+	CLAIM_GRANTED,  /* *out is to be released */
+	CLAIM_BUSY,     /* another one has what could be the same */
 	CLAIM_NO_MEMORY,
 };
 /* The entry is made if there is none. */
-enum claim_result index_claim(const struct key *, struct objhead **out);
-/* A claim on an entry that we found in this turn. */
-bool index_try_claim(struct objhead *);
+enum claim_result index_claim(const struct key *, struct claim **out);
+/* A claim on an entry that we found in this turn; NULL: not to be had. */
+struct claim *index_try_claim(struct objhead *, uint64_t variant);
 /*
- * Waits until the key is not claimed, or deadline; at once if it is not
- * claimed now.
+ * Waits until a claim on the key that could be for the same variant is
+ * released, or deadline; at once if there is none now.
  */
 enum fiber_wake index_wait(const struct key *, nsec_t deadline) WAITS;
 /*
  * Puts o under a key that we have claimed.  Variants equal to it go, as soon
  * as its body is complete.
  */
-void index_insert(struct objhead *, struct object *);
+void index_insert(const struct claim *, struct object *);
 /* The same, unless the key was purged since f began; false: it was. */
-bool index_insert_fetched(struct objhead *, struct fetch *f, struct object *);
+bool index_insert_fetched(const struct claim *, struct fetch *f,
+    struct object *);
 /* The body of an object that was put there is complete. */
 void index_completed(struct object *);
 /* Puts o under the key. 0, or -1: no memory. */
 int index_insert_key(const struct key *, struct object *);
-/* Does anybody wait for our claim? */
-bool index_has_waiters(struct objhead *);
+/* Does anybody wait for our claim, or another of its key? */
+bool index_has_waiters(const struct claim *);
 /* Gives the claim back and wakes who waits; leaves NULL. */
-void index_release(struct objhead **);
+void index_release(struct claim **);
 
 /*
  * A copy of the bytes of the key that o is under, in *mem, which grows and is
@@ -93,7 +107,7 @@ void index_gone(const uint8_t hash[STORE_HASH_LEN], struct stevedore *,
     uint64_t store_seq);
 
 /* A fetch under way is told when its key is purged. */
-void index_fetch_begins(struct objhead *, struct fetch *);
+void index_fetch_begins(const struct claim *, struct fetch *);
 void index_fetch_ends(struct fetch *);
 
 #endif

@@ -39,6 +39,7 @@ key_make(struct key *k, struct str bytes)
 	XXH128_canonicalFromHash(&c, h);
 	memcpy(k->hash, &c, sizeof c);
 	k->bytes = bytes;
+	k->variant = 0;
 }
 
 /* What memory has for a request; the objects are counted. */
@@ -46,6 +47,7 @@ struct found {
 	struct object *hit;    /* fresh, or stale within grace */
 	struct object *stale;  /* only good for revalidation */
 	struct objhead *head;  /* of this turn */
+	struct str vary;       /* of a variant, ours or not; of this turn */
 	bool fresh, marker_miss, marker_pass;
 	bool others;           /* variants that are not for this request */
 };
@@ -166,6 +168,8 @@ find(const struct request *req, const struct key *key, struct found *f)
 		double left;
 
 		next = index_next(o);
+		if (f->vary.len == 0)
+			f->vary = o->vary;
 		if (!object_is_usable(req, o)) {
 			f->others = true;
 			continue;
@@ -376,7 +380,7 @@ object_from_store(struct stevedore *stv, struct store_object *so,
  * We hold the claim: looks on disk.  true: something was put into the index.
  */
 static bool
-load(struct request *req, struct objhead *head)
+load(struct request *req, const struct claim *claim)
 {
 	for (unsigned i = 0; i < stevedore_count(); i++) {
 		struct load l = {.req = req, .key = &req->key,
@@ -397,7 +401,7 @@ load(struct request *req, struct objhead *head)
 		if (o == NULL)
 			continue;
 		o->xid = req->xid;
-		index_insert(head, o);
+		index_insert(claim, o);
 		/* a purge since we read it has not seen it */
 		if (purge_count() != purges && index_remove(o)) {
 			object_unref(&o);
@@ -413,7 +417,7 @@ load(struct request *req, struct objhead *head)
 
 struct object *
 lookup_load_block(struct core *c, struct stevedore *stv,
-    const struct key *key, struct objhead *claimed)
+    const struct key *key, struct claim *claimed)
 {
 	struct load l = {.key = key, .stv = stv};
 	struct object *o;
@@ -457,8 +461,7 @@ hit(struct request *req, struct found *f)
 	}
 	COUNT_INC(cache_hit);
 	COUNT_INC(cache_hit_grace);
-	if (index_try_claim(f->head))
-		req->busy = f->head;
+	req->busy = index_try_claim(f->head, req->key.variant);
 	return LOOKUP_HIT;
 }
 
@@ -587,6 +590,10 @@ lookup_run(struct request *req)
 		memset(&f, 0, sizeof f);
 		if (!req->hash_always_miss) {
 			find(req, &req->key, &f);
+			/* a fresh hit, which is most, claims nothing */
+			if (!f.fresh && !req->hash_ignore_vary)
+				req->key.variant =
+				    vary_hash(f.vary, &req->http);
 			if (f.marker_miss || f.marker_pass)
 				return marker(req, &f);
 			if (f.hit != NULL)
@@ -618,7 +625,7 @@ lookup_run(struct request *req)
 		    !looked) {
 			looked = true;
 			if (load(req, req->busy) ||
-			    index_first(req->busy) != NULL) {
+			    index_first(req->busy->head) != NULL) {
 				object_unref(&f.stale);
 				index_release(&req->busy);
 				continue;

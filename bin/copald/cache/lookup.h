@@ -64,6 +64,6 @@ void object_store_meta(const struct object *, const struct key *,
  * counted.  NULL: none
  */
 struct object *lookup_load_block(struct core *, struct stevedore *,
-    const struct key *, struct objhead *claimed) WAITS;
+    const struct key *, struct claim *claimed) WAITS;
 
 #endif

@@ -227,7 +227,7 @@ step_lookup(struct request *req)
 static enum request_step
 miss_after_hit(struct request *req)
 {
-	struct objhead *busy = req->busy;
+	struct claim *busy = req->busy;
 
 	req->busy = NULL;
 	request_drop_objects(req);

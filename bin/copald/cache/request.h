@@ -44,6 +44,7 @@ enum { FIELDS_OWN = 16 };
 struct key {
 	uint8_t hash[STORE_HASH_LEN];
 	struct str bytes;       /* in the workspace */
+	uint64_t variant;       /* vary_hash(), for claims */
 };
 
 /* Of No-Vary-Search (search_key.h): what a key was made from. */
@@ -57,7 +58,7 @@ struct search_use {
 /* Blocks of obj that are fetched for it (blocks.h). */
 struct block_run {
 	struct object *head;    /* not counted: obj */
-	struct objhead *busy;   /* the claim on the first of them */
+	struct claim *busy;   /* the claim on the first of them */
 	uint64_t first, end;    /* bytes */
 	enum failure failure;   /* why they can't be had */
 	bool changed;           /* the origin has another representation */
@@ -118,7 +119,7 @@ struct request {
 	struct body_reader reader; /* of obj's body, unless it is flat */
 	bool reading;            /* the reader is registered */
 	struct object *stale;    /* counted: for conditional fetches */
-	struct objhead *busy;    /* we owe this key a fetch */
+	struct claim *busy;    /* we owe this key a fetch */
 	struct fetch *fetch;     /* counted: the one we wait for */
 	bool is_hit, is_pass, resp_is_synth;
 	enum forward forward;    /* why an origin was asked */

@@ -277,7 +277,7 @@ search_family_tag(struct fetch *f, struct str *tag)
 static void
 move(struct fetch *f, struct str bytes)
 {
-	struct objhead *old = f->busy, *claimed;
+	struct claim *old = f->busy, *claimed;
 
 	key_make(&f->key, bytes);
 	f->key_is_plain = false;

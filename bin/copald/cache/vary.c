@@ -7,6 +7,7 @@
  * does.
  */
 #include <string.h>
+#include <xxhash.h>
 
 #include "params.h"
 #include "vary.h"
@@ -325,4 +326,31 @@ vary_matches(struct str spec, const struct http *request)
 			return false;
 	}
 	return true;
+}
+
+uint64_t
+vary_hash(struct str spec, const struct http *request)
+{
+	char joined[VARY_JOINED_MAX];
+	uint64_t hash = 1;
+
+	if (spec.len == 0)
+		return 0;
+	while (spec.len > 0) {
+		struct field_name name;
+		struct str theirs, value = STR("");
+		int got;
+
+		if (!vary_next(&spec, &name.name, &theirs))
+			return 0;
+		name.id = field_id(name.name);
+		got = field_value(request, &name, joined, &value);
+		if (got == 1)
+			return 0;
+		hash = XXH3_64bits_withSeed(name.name.p, name.name.len,
+		    hash + (got == VARY_ABSENT));
+		if (got == 0)
+			hash = XXH3_64bits_withSeed(value.p, value.len, hash);
+	}
+	return hash | 1;
 }

@@ -22,6 +22,11 @@ enum vary_result vary_make(const struct http *response,
     const struct http *request, struct arena *, struct str *spec);
 /* Is the spec's variant the one for this request?  Malformed: no. */
 bool vary_matches(struct str spec, const struct http *request);
+/*
+ * Which variant a request is for, if its key's depend on what this one of them
+ * depends on: equal for equal ones.  0: there is no knowing.
+ */
+uint64_t vary_hash(struct str spec, const struct http *request);
 
 /*
  * Takes the next field off a spec; value->p == NULL: the variant is of requests
