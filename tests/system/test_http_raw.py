@@ -275,7 +275,7 @@ def test_requests_cut_at_every_byte(upload, how, settled):
 
 # ------------------------------------------------------------------- peers
 
-LARGE = 12 << 20      # far more than the 4 MiB that a socket takes
+LARGE = 8 << 20     # more than the 4 MiB that a socket takes
 
 
 def large(origin, conn):
@@ -357,11 +357,12 @@ def test_pass_waits_for_a_slow_client():
 def test_client_that_reads_nothing_is_given_up():
     with RawOrigin(large) as origin, \
             copald(origin, "-p", "idle_send_timeout=0.5") as copal:
-        for path in (b"/pass/large", b"/large"):
+        for n, path in enumerate((b"/pass/large", b"/large"), 1):
             with connect(copal.port, receive_buffer=4096) as sock:
                 sock.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path)
                 wait_until("the connection to be closed",
-                           lambda: copal.counter("sess_open") == 0)
+                           lambda: copal.counter("sess_conn") == n and
+                           copal.counter("sess_open") == 0)
                 data, was_reset = rest(sock)
                 assert len(data) < LARGE
         # the fetch went on without its client
@@ -380,7 +381,8 @@ def test_send_timeout_counts_all_of_a_response():
 
             def closed():
                 sock.recv(100)
-                return copal.counter("sess_open") == 0
+                return copal.counter("sess_conn") == 1 and \
+                    copal.counter("sess_open") == 0
 
             wait_until("the connection to be closed", closed)
             assert len(rest(sock)[0]) < LARGE
@@ -402,7 +404,7 @@ def test_connect_timeout():
         with copald(Full, "-p", "connect_timeout=0.3") as copal:
             with connect(copal.port) as sock:
                 sock.sendall(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
-                assert rest(sock)[0].startswith(b"HTTP/1.1 503 ")
+                assert rest(sock)[0].startswith(b"HTTP/1.1 504 ")
         for s in fill:
             s.close()
 
