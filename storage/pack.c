@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <zdict.h>
@@ -411,23 +412,38 @@ unpack(struct packer *p, const struct store_object *o, struct str in,
 	return n == o->meta.body_len ? 0 : -1;
 }
 
+uint32_t
+store_frame_len(const struct store_object *o)
+{
+	if (!o->packed || o->dict != 0)
+		return 0;
+	if (o->inline_body.p != NULL)
+		return (uint32_t)o->inline_body.len;
+	return o->extent_n == 1 ? o->extent[0].len : 0;
+}
+
 int
-store_unpack(struct store *st, const struct store_object *o, void *out)
+store_unpack(struct store *st, const struct store_object *o, void *out,
+    void *frame)
 {
 	const struct extent *e = &o->extent[0];
 	void *in;
 	int r;
 
+	if (frame != NULL && o->inline_body.p != NULL)
+		memcpy(frame, o->inline_body.p, o->inline_body.len);
+
 	if (o->inline_body.p != NULL)
 		return unpack(st->packer, o, o->inline_body, out);
 	if (o->extent_n != 1)
 		return -1;
-	in = malloc(e->len);
+	in = frame != NULL ? frame : malloc(e->len);
 	if (in == NULL)
 		return STORE_NO_MEMORY;
 	r = extent_read(st, e, in);
 	if (r == 0)
 		r = unpack(st->packer, o, str_of(in, e->len), out);
-	free(in);
+	if (in != frame)
+		free(in);
 	return r;
 }

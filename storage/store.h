@@ -174,9 +174,13 @@ void store_drop(struct store *, uint64_t seq);
 
 /*
  * The body of a packed object, meta.body_len bytes, to buf; any of these.  May
- * block on the disk.
+ * block on the disk.  frame: NULL, or room for store_frame_len() bytes, which
+ * becomes the zstd frame itself.
  */
-int store_unpack(struct store *, const struct store_object *, void *buf);
+int store_unpack(struct store *, const struct store_object *, void *buf,
+    void *frame);
+/* Of a frame that anybody can unpack; 0: it takes the store's dictionary. */
+uint32_t store_frame_len(const struct store_object *);
 
 int segment_fd(const struct segment *);
 struct segment *segment_ref(struct segment *);

@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(out);
 		return 0;
 	}
-	r = store_unpack(&st, &o, out);
+	r = store_unpack(&st, &o, out, NULL);
 	if (r != 0 && r != -1)
 		abort();
 	free(out);

@@ -1,4 +1,6 @@
 """Text is packed on disk; who asks for it can't tell."""
+import ctypes
+import ctypes.util
 import json
 
 import pytest
@@ -27,6 +29,19 @@ def paths():
 def after_dictionary():
     for i in range(100):
         yield f"/t/{600 + i * 11 % 2500}/later{i}"
+
+
+def unzstd(data):
+    """By the C library's own, as Python has none"""
+    lib = ctypes.CDLL(ctypes.util.find_library("zstd"))
+    room = 1 << 20
+    out = ctypes.create_string_buffer(room)
+    lib.ZSTD_decompress.restype = ctypes.c_size_t
+    lib.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t,
+                                    ctypes.c_char_p, ctypes.c_size_t]
+    n = lib.ZSTD_decompress(out, room, data, len(data))
+    assert n <= room, "not zstd"
+    return out.raw[:n]
 
 
 def check(copal, origin, some, hits):
@@ -73,6 +88,23 @@ def test_packed_after_a_crash(origin):
             r = client.get(path, headers={"Accept-Encoding": "br"})
             assert r.headers["Content-Encoding"] == "br"
             assert r.is_hit
+            # as it lies there: nothing is packed for this client
+            made = copal.counter("encodings_made")
+            for size in (70_000, 300_000):
+                r = client.get(f"/t/{size}/length",
+                               headers={"Accept-Encoding": "zstd"})
+                assert r.headers["Content-Encoding"] == "zstd"
+                assert r.is_hit
+                assert unzstd(r.body) == origin.body(f"/t/{size}/length")
+            assert copal.counter("encodings_stored") == 2
+            assert copal.counter("encodings_made") == made
+            r = client.get("/t/70000/length")
+            assert r.body == origin.body("/t/70000/length")
+            # small ones take the store's dictionary
+            r = client.get("/t/1689/later99",
+                           headers={"Accept-Encoding": "zstd"})
+            assert unzstd(r.body) == origin.body("/t/1689/later99")
+            assert copal.counter("encodings_stored") == 2
 
         copal.adm("storage.verify", "s0")
 

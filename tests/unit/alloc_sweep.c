@@ -117,7 +117,7 @@ get_text(unsigned i)
 	if (o->meta.body_len != TEXT_LEN)
 		found = -1;
 	else if (o->packed)
-		found = store_unpack(rig.st, o, buf) == 0 ? 1 : -1;
+		found = store_unpack(rig.st, o, buf, NULL) == 0 ? 1 : -1;
 	else if (o->inline_body.p != NULL)
 		memcpy(buf, o->inline_body.p, o->inline_body.len);
 	else

@@ -296,6 +296,17 @@ level_of(enum coding c, bool best)
 	return (int)(best ? params->gzip_level_best : params->gzip_level);
 }
 
+bool
+encodings_wanted(const struct request *req, enum coding c)
+{
+	struct accepted a;
+
+	if (!params->http_encoding || !params->http_gzip_support)
+		return false;
+	accept_codings(&a, head_that_accepts(req));
+	return (accepted_best(&a) & 1u << c) != 0;
+}
+
 /* All pieces through a codec; the length of what comes out, 0: no room */
 static size_t
 run(struct codec *c, const struct str *piece, unsigned n, char *out,
@@ -399,6 +410,27 @@ publish(struct object *o, enum coding c, struct encoded *e)
 		qsbr_retire(&old->retire, encoded_freed);
 	}
 	stevedore_charge(o->stevedore, o, bytes);
+}
+
+void
+encodings_adopt(struct object *o, enum coding c, struct buf **bufp)
+{
+	unsigned char none = ENCODING_NONE;
+	struct encoded *e = NULL;
+
+	if (encodings_apply(o) && atomic_compare_exchange_strong(
+	    &o->encoding_state[c], &none, ENCODING_MAKING)) {
+		e = malloc(sizeof *e);
+		if (e != NULL) {
+			e->buf = *bufp;
+			*bufp = NULL;
+			publish(o, c, e);
+			COUNT_INC(encodings_stored);
+		}
+		atomic_store(&o->encoding_state[c], e != NULL ?
+		    ENCODING_FAST : ENCODING_NONE);
+	}
+	buf_unref(bufp);
 }
 
 static void

@@ -33,6 +33,13 @@ void encodings_stop(void);
 void encodings_mark(struct object *);
 /* Are there clients that would get the body in another coding? */
 bool encodings_apply(const struct object *);
+/* Does the client take this one as well as any? */
+bool encodings_wanted(const struct request *, enum coding);
+/*
+ * The bytes of o in a coding, as they lay on disk; buf is taken.  Before others
+ * ask for it, or while they do.
+ */
+void encodings_adopt(struct object *o, enum coding, struct buf **buf);
 void encodings_free(struct object *);
 
 /*

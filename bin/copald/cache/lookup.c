@@ -252,6 +252,9 @@ struct load {
 	struct stevedore *stv;
 	struct store_object *found;
 	struct buf *whole; /* a small body, read and right */
+	/* as it lies there, if that is what the client wants; or NULL */
+	struct buf *frame;
+	bool wants_zstd;
 	int result;
 };
 
@@ -282,8 +285,11 @@ load_first(struct load *l)
 
 	if (l->found->packed) {
 		l->whole = buf_new((uint32_t)l->found->meta.body_len);
+		if (l->wants_zstd && store_frame_len(l->found) > 0)
+			l->frame = buf_new(store_frame_len(l->found));
 		return l->whole == NULL ? STORE_NO_MEMORY :
-		    store_unpack(st, l->found, l->whole->data);
+		    store_unpack(st, l->found, l->whole->data,
+		    l->frame != NULL ? l->frame->data : NULL);
 	}
 	if (l->found->extent_n == 0)
 		return 0;
@@ -312,6 +318,7 @@ load_check(struct load *l)
 	if (r != STORE_NO_MEMORY)
 		store_drop(l->stv->store, l->found->seq);
 	buf_unref(&l->whole);
+	buf_unref(&l->frame);
 	store_object_free(&l->found);
 	l->result = 0;
 }
@@ -384,7 +391,8 @@ load(struct request *req, const struct claim *claim)
 {
 	for (unsigned i = 0; i < stevedore_count(); i++) {
 		struct load l = {.req = req, .key = &req->key,
-		    .stv = stevedore_at(i)};
+		    .stv = stevedore_at(i),
+		    .wants_zstd = encodings_wanted(req, CODING_ZSTD)};
 		uint64_t purges = purge_count(), tested = lurker_floor();
 		struct object *o;
 
@@ -398,10 +406,14 @@ load(struct request *req, const struct claim *claim)
 			continue;
 		o = object_from_store(l.stv, l.found, l.whole, tested);
 		store_object_free(&l.found);
-		if (o == NULL)
+		if (o == NULL) {
+			buf_unref(&l.frame);
 			continue;
+		}
 		o->xid = req->xid;
 		index_insert(claim, o);
+		if (l.frame != NULL)
+			encodings_adopt(o, CODING_ZSTD, &l.frame);
 		/* a purge since we read it has not seen it */
 		if (purge_count() != purges && index_remove(o)) {
 			object_unref(&o);
