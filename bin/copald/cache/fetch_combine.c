@@ -2,12 +2,12 @@
  * fetch_combine.c - see fetch_combine.h.
  */
 #include "ban.h"
+#include "fetch_body.h"
 #include "fetch_combine.h"
 #include "fetch_head.h"
 #include "fetch_object.h"
 #include "index.h"
 #include "program.h"
-#include "stevedore.h"
 #include "vary.h"
 
 /* Of the message, or of the part: the head has its own. */
@@ -46,22 +46,37 @@ says_something_new(const struct http *part, const struct http *head)
 	return false;
 }
 
-/* The new head, in f->obj, in the place of f->stale; false: it is not. */
-static bool
+/* A new head in the place of f->stale, unless that is gone. */
+static void
 replace(struct fetch *f)
 {
 	bool put;
 
 	if (!fetch_object_make(f) || fetch_object_reuse_body(f, true) != 0 ||
 	    index_claim(&f->key, &f->busy) != CLAIM_GRANTED)
-		return false;
+		return;
 	index_fetch_begins(f->busy, f);
 	/* from here on we are told of a purge of this key */
 	put = purge_count() == f->purges && !object_is(f->stale, OBJ_DYING) &&
 	    index_insert_fetched(f->busy, f, f->obj);
 	index_fetch_ends(f);
 	index_release(&f->busy);
-	return put;
+	/* the old one may be on its way to disk yet: this one is later */
+	if (put && f->obj->store_seq == 0)
+		fetch_store(f);
+}
+
+/* Also what is on its way to disk. */
+static void
+drop(struct fetch *f)
+{
+	char err[BAN_ERR_LEN];
+	struct purged done;
+
+	if (purge_key(f->key.hash, NULL, &done, err) != 0)
+		log_put(&f->log, LOG_ERROR, str_from_z(err));
+	else
+		inval_audit(&f->log, "purge", f->bereq.target, &done);
 }
 
 /* false: beresp is not to be kept, or its variant is another */
@@ -99,9 +114,9 @@ fetch_combine(struct fetch *f)
 		ret = program_call(&f->ctx, VCL_SUB_BACKEND_RESPONSE);
 		if (ret == VCL_RET_PASS ||
 		    (ret == VCL_RET_DELIVER && !may_be_kept(f)))
-			stevedore_drop(f->stale->stevedore, f->stale);
+			drop(f);
 		else if (ret == VCL_RET_DELIVER)
-			(void)replace(f);
+			replace(f);
 	}
 	object_unref(&f->obj);
 	object_unref(&f->stale);
