@@ -98,12 +98,32 @@ backend_addrs(const struct backend *b)
 	return b->addrs != NULL ? addr_set_ref(b->addrs) : NULL;
 }
 
-/* The host name that a proxy on the way is told: .authority, or its default. */
+/* "example.com:8080", "[2001:db8::1]:80"; not "2001:db8::1" */
+static struct str
+without_port(struct str host)
+{
+	const char *colon = memchr(host.p, ':', host.len);
+
+	if (host.len > 0 && host.p[0] == '[') {
+		colon = memchr(host.p, ']', host.len);
+		if (colon != NULL)
+			colon++;
+	} else if (colon != NULL && memchr(colon + 1, ':',
+	    (size_t)(host.p + host.len - colon - 1)) != NULL) {
+		return host;
+	}
+	return colon != NULL ? str_of(host.p, (size_t)(colon - host.p)) : host;
+}
+
+/*
+ * The host name that a proxy on the way is told: .authority, or its default.
+ * A port is no part of it: it is what certificates are looked up by.
+ */
 static struct str
 authority_of(const struct vcl_backend_def *d)
 {
-	return d->authority.p != NULL ? d->authority :
-	    d->host_header.p != NULL ? d->host_header : host_of(d->host);
+	return d->authority.p != NULL ? d->authority : without_port(
+	    d->host_header.p != NULL ? d->host_header : host_of(d->host));
 }
 
 /* What each new connection begins with; false: no memory. */

@@ -112,7 +112,8 @@ is_name(const char *s, size_t len)
 		char c = s[i];
 
 		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			(c == '_') || (i > 0 && c >= '0' && c <= '9')))
+			(c == '_') || (i > 0 && ((c >= '0' && c <= '9') ||
+			    c == '-'))))
 			return false;
 	}
 	return true;
