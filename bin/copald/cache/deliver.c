@@ -620,6 +620,9 @@ deliver_object(struct request *req)
 	}
 	if (str_eq(req->http.method, STR("GET")) && deliver_range(req, len))
 		return;
+	/* however fast its body came */
+	if (!req->is_hit && trailers_are_due(req))
+		len = -1;
 	if (len >= 0)
 		deliver_set_length(req, (uint64_t)len);
 	if (s->ops->head(s, &req->resp, len >= 0 ? STREAM_LENGTH :

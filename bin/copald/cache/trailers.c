@@ -117,12 +117,18 @@ trailers_end(struct fetch *f, const struct upstream *u)
 	f->obj->last_chunk_len = (uint32_t)last_chunk_write(&h, STR_NULL, p);
 }
 
+bool
+trailers_are_due(const struct request *req)
+{
+	return req->obj->last_chunk != NULL && trailers_wanted(&req->received);
+}
+
 void
 trailers_put(struct request *req)
 {
 	const struct object *o = req->obj;
 
-	if (o->last_chunk != NULL && trailers_wanted(&req->received))
+	if (trailers_are_due(req))
 		req->stream->last_chunk = str_of(o->last_chunk,
 		    o->last_chunk_len);
 }

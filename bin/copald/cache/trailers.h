@@ -13,6 +13,8 @@ bool trailers_wanted(const struct http *request);
 void trailers_begin(struct fetch *, struct upstream *);
 /* After it: what may be forwarded becomes the object's. */
 void trailers_end(struct fetch *, const struct upstream *);
+/* Has req->obj any, and the client wants them? */
+bool trailers_are_due(const struct request *);
 /* The stream ends with those of req->obj, if it can and the client wants. */
 void trailers_put(struct request *);
 
