@@ -251,3 +251,56 @@ def test_c_compiler_that_takes_all_memory(copal):
               "exec /usr/bin/python3 -c 'x = bytearray(3 << 30)'")
     done = copal.try_adm("vcl.inline", "a", VCL)
     assert "MemoryError" in done.stdout, done
+
+
+def test_compiled_before(origin):
+    """What was compiled once is not compiled again, in the next run either."""
+    copal = Copald(origin)
+    runs = copal.dir / "runs"
+    runs.touch()
+    runs.chmod(0o666)
+    copal.args += ["-p", f"cc_command=echo >> {runs}; %D"]
+
+    def compiled():
+        return len(runs.read_text())
+
+    try:
+        copal.start()
+        assert compiled() == 1
+        built = copal.workdir / "built"
+        # two programs of one text are two all the same
+        copal.adm("vcl.inline", "one", VCL)
+        copal.adm("vcl.inline", "two", VCL)
+        assert compiled() == 2
+        copal.adm("vcl.use", "one")
+        copal.adm("vcl.use", "two")
+        copal.adm("vcl.discard", "one")
+        copal.stop()
+
+        copal.start()
+        assert compiled() == 2
+        assert copal.get("/b/100/x").status == 200
+        # the children can't write there
+        assert os.stat(built).st_uid == os.getuid()
+        copal.stop()
+
+        # what is damaged is compiled anew
+        for path in built.iterdir():
+            os.truncate(path, path.stat().st_size // 2)
+        copal.start()
+        assert compiled() == 3
+        assert copal.get("/b/100/x").status == 200
+        copal.stop()
+        copal.start()
+        assert compiled() == 3
+
+        # there is a bound
+        for n in range(70):
+            (built / f"old{n}.so").touch()
+        n = len(list(built.iterdir()))
+        copal.adm("vcl.inline", "three", VCL + "sub vcl_recv { }")
+        assert compiled() == 4
+        assert len(list(built.iterdir())) == n
+        copal.stop()
+    finally:
+        copal.remove()

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "built.h"
 #include "compile.h"
 #include "jail.h"
 #include "mgr.h"
@@ -380,8 +381,9 @@ run_steps(struct job *job, struct cli_answer *out)
 	    .fn = child_load,
 	    .priv = job,
 	    .seconds = LOAD_SECONDS};
-	char *command;
-	bool ok;
+	bool has_name, ok;
+	char *command, name[BUILT_NAME_MAX];
+	size_t said;
 
 	job->ask_fd = -1;
 	if (jail_is_active()) {
@@ -390,9 +392,24 @@ run_steps(struct job *job, struct cli_answer *out)
 	}
 	if (!oneshot_run(&vcc_step, out))
 		return false;
+	said = out->len;
+	has_name = built_name(job->dir, name);
+	if (has_name && built_take(name, job->dir)) {
+		if (oneshot_run(&load_step, out))
+			return true;
+		/* It was damaged, perhaps: what it said is of no use. */
+		built_forget(name, job->dir);
+		out->len = said;
+		if (out->p != NULL)
+			out->p[said] = '\0';
+	}
 	job->command = command = cc_command(job->dir);
-	ok = command != NULL && oneshot_run(&cc_step, out) &&
-	     oneshot_run(&load_step, out);
+	ok = command != NULL && oneshot_run(&cc_step, out);
+	/* Warnings are to be seen the next time, too. */
+	has_name = has_name && out->len == said;
+	ok = ok && oneshot_run(&load_step, out);
+	if (ok && has_name)
+		built_keep(name, job->dir);
 	free(command);
 	return ok;
 }

@@ -7,6 +7,7 @@
  *          cli.sock        0600, the CLI of this machine
  *          log/            the worker's: log rings, counters
  *          store/          the worker's: the default store
+ *          built/          the manager's: see built.h
  *          vcl/            the children's: a folder for each VCL program
  *          vmod/           the children's: modules in files, as they were
  *                          when a program that is loaded was compiled
