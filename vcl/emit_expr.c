@@ -391,6 +391,14 @@ emit_match(struct vcc_buf *b, const struct vcc_expr *e)
 	vcc_puts(b, ")");
 }
 
+static void
+emit_around(struct vcc_buf *b, const char *open, const struct vcc_expr *e)
+{
+	vcc_puts(b, open);
+	vcc_emit_expr(b, e);
+	vcc_puts(b, ")");
+}
+
 void
 vcc_emit_expr(struct vcc_buf *b, const struct vcc_expr *e)
 {
@@ -449,24 +457,20 @@ vcc_emit_expr(struct vcc_buf *b, const struct vcc_expr *e)
 		emit_to_bool(b, e->arg[0]);
 		break;
 	case E_TO_REAL:
-		vcc_puts(b, "((double)");
-		vcc_emit_expr(b, e->arg[0]);
-		vcc_puts(b, ")");
+		emit_around(b, "((double)", e->arg[0]);
 		break;
 	case E_REGEX:
 		vcc_putf(b, "regex_%u", e->number);
 		break;
 	case E_NEG:
-		vcc_puts(b, e->type == TYPE_INT || e->type == TYPE_BYTES
-				? "vrt_int_sub(0, "
-				: "(-");
-		vcc_emit_expr(b, e->arg[0]);
-		vcc_puts(b, ")");
+		emit_around(b,
+		    e->type == TYPE_INT || e->type == TYPE_BYTES
+			? "vrt_int_sub(0, "
+			: "(-",
+		    e->arg[0]);
 		break;
 	case E_NOT:
-		vcc_puts(b, "(!");
-		vcc_emit_expr(b, e->arg[0]);
-		vcc_puts(b, ")");
+		emit_around(b, "(!", e->arg[0]);
 		break;
 	case E_AND:
 	case E_OR:

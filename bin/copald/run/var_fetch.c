@@ -11,6 +11,7 @@
 #include "params.h"
 #include "program.h"
 #include "stevedore.h"
+#include "var_read.h"
 #include "vrt_head.h"
 
 /* ---- bereq ---- */
@@ -94,29 +95,10 @@ vrt_r_bereq_hash(struct vcl_ctx *ctx)
 	return (VCL_BLOB){k->hash, sizeof k->hash};
 }
 
-VCL_BOOL
-vrt_r_bereq_is_bgfetch(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->is_bgfetch;
-}
-
-VCL_BOOL
-vrt_r_bereq_is_hitmiss(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->is_hitmiss;
-}
-
-VCL_BOOL
-vrt_r_bereq_is_hitpass(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->is_hitpass;
-}
-
-VCL_STRING
-vrt_r_bereq_method(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_BEREQ]->method;
-}
+VAR_READ(BOOL, bereq_is_bgfetch, ctx->fetch->is_bgfetch)
+VAR_READ(BOOL, bereq_is_hitmiss, ctx->fetch->is_hitmiss)
+VAR_READ(BOOL, bereq_is_hitpass, ctx->fetch->is_hitpass)
+VAR_READ(STRING, bereq_method, ctx->http[VCL_HTTP_BEREQ]->method)
 
 void
 vrt_w_bereq_method(struct vcl_ctx *ctx, VCL_STRING s)
@@ -124,11 +106,7 @@ vrt_w_bereq_method(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_method(ctx, VCL_HTTP_BEREQ, s);
 }
 
-VCL_STRING
-vrt_r_bereq_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(ctx->http[VCL_HTTP_BEREQ]);
-}
+VAR_READ(STRING, bereq_proto, vcl_proto(ctx->http[VCL_HTTP_BEREQ]))
 
 void
 vrt_w_bereq_proto(struct vcl_ctx *ctx, VCL_STRING s)
@@ -136,17 +114,8 @@ vrt_w_bereq_proto(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_proto(ctx, VCL_HTTP_BEREQ, s);
 }
 
-VCL_INT
-vrt_r_bereq_retries(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->retries;
-}
-
-VCL_BOOL
-vrt_r_bereq_retry_connect(struct vcl_ctx *ctx)
-{
-	return !ctx->fetch->send_once;
-}
+VAR_READ(INT, bereq_retries, ctx->fetch->retries)
+VAR_READ(BOOL, bereq_retry_connect, !ctx->fetch->send_once)
 
 void
 vrt_w_bereq_retry_connect(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -154,12 +123,8 @@ vrt_w_bereq_retry_connect(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->fetch->send_once = !b;
 }
 
-VCL_DURATION
-vrt_r_bereq_task_deadline(struct vcl_ctx *ctx)
-{
-	return ctx->task_deadline >= 0 ? ctx->task_deadline
-				       : params->pipe_task_deadline;
-}
+VAR_READ(DURATION, bereq_task_deadline,
+    ctx->task_deadline >= 0 ? ctx->task_deadline : params->pipe_task_deadline)
 
 void
 vrt_w_bereq_task_deadline(struct vcl_ctx *ctx, VCL_DURATION d)
@@ -173,17 +138,9 @@ vrt_u_bereq_task_deadline(struct vcl_ctx *ctx)
 	ctx->task_deadline = -1;
 }
 
-VCL_TIME
-vrt_r_bereq_time(struct vcl_ctx *ctx)
-{
-	return ctx->fetch != NULL ? ctx->fetch->t_start : ctx->req->t_start;
-}
-
-VCL_BOOL
-vrt_r_bereq_trace(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->trace;
-}
+VAR_READ(TIME, bereq_time,
+    ctx->fetch != NULL ? ctx->fetch->t_start : ctx->req->t_start)
+VAR_READ(BOOL, bereq_trace, ctx->fetch->trace)
 
 void
 vrt_w_bereq_trace(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -191,17 +148,8 @@ vrt_w_bereq_trace(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->fetch->trace = b;
 }
 
-VCL_BOOL
-vrt_r_bereq_uncacheable(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->is_pass;
-}
-
-VCL_STRING
-vrt_r_bereq_url(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_BEREQ]->target;
-}
+VAR_READ(BOOL, bereq_uncacheable, ctx->fetch->is_pass)
+VAR_READ(STRING, bereq_url, ctx->http[VCL_HTTP_BEREQ]->target)
 
 void
 vrt_w_bereq_url(struct vcl_ctx *ctx, VCL_STRING s)
@@ -209,12 +157,8 @@ vrt_w_bereq_url(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_url(ctx, VCL_HTTP_BEREQ, s);
 }
 
-VCL_INT
-vrt_r_bereq_xid(struct vcl_ctx *ctx)
-{
-	return (VCL_INT)(ctx->fetch != NULL ? ctx->fetch->xid
-					    : ctx->req->xid);
-}
+VAR_READ(INT, bereq_xid,
+    (VCL_INT)(ctx->fetch != NULL ? ctx->fetch->xid : ctx->req->xid))
 
 /* ---- beresp ---- */
 
@@ -227,29 +171,10 @@ age(const struct vcl_ctx *ctx)
 	return d > 0 ? d : 0;
 }
 
-VCL_DURATION
-vrt_r_beresp_age(struct vcl_ctx *ctx)
-{
-	return age(ctx);
-}
-
-VCL_BACKEND
-vrt_r_beresp_backend(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->origin;
-}
-
-VCL_IP
-vrt_r_beresp_backend_ip(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->remote;
-}
-
-VCL_STRING
-vrt_r_beresp_backend_name(struct vcl_ctx *ctx)
-{
-	return vrt_backend_string(ctx->fetch->origin);
-}
+VAR_READ(DURATION, beresp_age, age(ctx))
+VAR_READ(BACKEND, beresp_backend, ctx->fetch->origin)
+VAR_READ(IP, beresp_backend_ip, ctx->fetch->remote)
+VAR_READ(STRING, beresp_backend_name, vrt_backend_string(ctx->fetch->origin))
 
 void
 vrt_w_beresp_body(struct vcl_ctx *ctx, bool append, VCL_STRING s)
@@ -283,11 +208,7 @@ BERESP_FILTER(esi_ignore_https)
 BERESP_FILTER(esi_ignore_other_elements)
 BERESP_FILTER(esi_remove_bom)
 
-VCL_BOOL
-vrt_r_beresp_do_encode(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->do_encode;
-}
+VAR_READ(BOOL, beresp_do_encode, ctx->fetch->do_encode)
 
 void
 vrt_w_beresp_do_encode(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -295,11 +216,7 @@ vrt_w_beresp_do_encode(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->fetch->do_encode = b;
 }
 
-VCL_BOOL
-vrt_r_beresp_do_stream(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->do_stream;
-}
+VAR_READ(BOOL, beresp_do_stream, ctx->fetch->do_stream)
 
 void
 vrt_w_beresp_do_stream(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -307,11 +224,7 @@ vrt_w_beresp_do_stream(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->fetch->do_stream = b;
 }
 
-VCL_STRING
-vrt_r_beresp_filters(struct vcl_ctx *ctx)
-{
-	return filters_of_fetch(ctx->fetch);
-}
+VAR_READ(STRING, beresp_filters, filters_of_fetch(ctx->fetch))
 
 void
 vrt_w_beresp_filters(struct vcl_ctx *ctx, VCL_STRING s)
@@ -331,11 +244,7 @@ log_times(struct vcl_ctx *ctx)
 		    .cacheable = !f->uncacheable});
 }
 
-VCL_DURATION
-vrt_r_beresp_ttl(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->ttl - age(ctx);
-}
+VAR_READ(DURATION, beresp_ttl, ctx->fetch->ttl - age(ctx))
 
 void
 vrt_w_beresp_ttl(struct vcl_ctx *ctx, VCL_DURATION d)
@@ -360,11 +269,7 @@ vrt_w_beresp_ttl(struct vcl_ctx *ctx, VCL_DURATION d)
 	}
 BERESP_DURATION(keep)
 
-VCL_DURATION
-vrt_r_beresp_grace(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->grace;
-}
+VAR_READ(DURATION, beresp_grace, ctx->fetch->grace)
 
 void
 vrt_w_beresp_grace(struct vcl_ctx *ctx, VCL_DURATION d)
@@ -374,11 +279,7 @@ vrt_w_beresp_grace(struct vcl_ctx *ctx, VCL_DURATION d)
 	log_times(ctx);
 }
 
-VCL_BOOL
-vrt_r_beresp_ask_first(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->ask_first;
-}
+VAR_READ(BOOL, beresp_ask_first, ctx->fetch->ask_first)
 
 void
 vrt_w_beresp_ask_first(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -386,29 +287,10 @@ vrt_w_beresp_ask_first(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->fetch->ask_first = b;
 }
 
-VCL_BOOL
-vrt_r_beresp_grants_stale(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->grants_stale;
-}
-
-VCL_BOOL
-vrt_r_beresp_no_cache(struct vcl_ctx *ctx)
-{
-	return fetch_is_no_cache(ctx->fetch);
-}
-
-VCL_BOOL
-vrt_r_beresp_storable(struct vcl_ctx *ctx)
-{
-	return fetch_is_storable(ctx->fetch);
-}
-
-VCL_STRING
-vrt_r_beresp_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(ctx->http[VCL_HTTP_BERESP]);
-}
+VAR_READ(BOOL, beresp_grants_stale, ctx->fetch->grants_stale)
+VAR_READ(BOOL, beresp_no_cache, fetch_is_no_cache(ctx->fetch))
+VAR_READ(BOOL, beresp_storable, fetch_is_storable(ctx->fetch))
+VAR_READ(STRING, beresp_proto, vcl_proto(ctx->http[VCL_HTTP_BERESP]))
 
 void
 vrt_w_beresp_proto(struct vcl_ctx *ctx, VCL_STRING s)
@@ -416,11 +298,7 @@ vrt_w_beresp_proto(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_proto(ctx, VCL_HTTP_BERESP, s);
 }
 
-VCL_STRING
-vrt_r_beresp_reason(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_BERESP]->reason;
-}
+VAR_READ(STRING, beresp_reason, ctx->http[VCL_HTTP_BERESP]->reason)
 
 void
 vrt_w_beresp_reason(struct vcl_ctx *ctx, VCL_STRING s)
@@ -428,11 +306,7 @@ vrt_w_beresp_reason(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_reason(ctx, VCL_HTTP_BERESP, s);
 }
 
-VCL_INT
-vrt_r_beresp_status(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_BERESP]->status;
-}
+VAR_READ(INT, beresp_status, ctx->http[VCL_HTTP_BERESP]->status)
 
 void
 vrt_w_beresp_status(struct vcl_ctx *ctx, VCL_INT status)
@@ -455,11 +329,8 @@ vrt_w_beresp_storage(struct vcl_ctx *ctx, VCL_STEVEDORE s)
 		ctx->fetch->storage = s;
 }
 
-VCL_STRING
-vrt_r_beresp_storage_hint(struct vcl_ctx *ctx)
-{
-	return vrt_stevedore_string(vrt_r_beresp_storage(ctx));
-}
+VAR_READ(STRING, beresp_storage_hint,
+    vrt_stevedore_string(vrt_r_beresp_storage(ctx)))
 
 /* A hint: a name that no store has changes nothing. */
 void
@@ -469,11 +340,7 @@ vrt_w_beresp_storage_hint(struct vcl_ctx *ctx, VCL_STRING s)
 	    (VCL_STEVEDORE)(const void *)stevedore_by_name(s));
 }
 
-VCL_STRING
-vrt_r_beresp_tags(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->tags;
-}
+VAR_READ(STRING, beresp_tags, ctx->fetch->tags)
 
 void
 vrt_w_beresp_tags(struct vcl_ctx *ctx, VCL_STRING s)
@@ -481,11 +348,7 @@ vrt_w_beresp_tags(struct vcl_ctx *ctx, VCL_STRING s)
 	ctx->fetch->tags = vcl_keep(ctx, s, "beresp.tags");
 }
 
-VCL_TIME
-vrt_r_beresp_time(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->t_last;
-}
+VAR_READ(TIME, beresp_time, ctx->fetch->t_last)
 
 VCL_BYTES
 vrt_r_beresp_transit_buffer(struct vcl_ctx *ctx)
@@ -503,11 +366,7 @@ vrt_w_beresp_transit_buffer(struct vcl_ctx *ctx, VCL_BYTES n)
 		ctx->transit_buffer = n;
 }
 
-VCL_BOOL
-vrt_r_beresp_uncacheable(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->uncacheable;
-}
+VAR_READ(BOOL, beresp_uncacheable, ctx->fetch->uncacheable)
 
 void
 vrt_w_beresp_uncacheable(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -521,8 +380,4 @@ vrt_w_beresp_uncacheable(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->fetch->uncacheable = b;
 }
 
-VCL_BOOL
-vrt_r_beresp_was_304(struct vcl_ctx *ctx)
-{
-	return ctx->fetch->was_304;
-}
+VAR_READ(BOOL, beresp_was_304, ctx->fetch->was_304)

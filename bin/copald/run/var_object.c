@@ -5,6 +5,7 @@
 #include "filters.h"
 #include "request.h"
 #include "stevedore.h"
+#include "var_read.h"
 #include "vrt_head.h"
 
 /* ---- obj: there is one in vcl_hit, and mostly in vcl_deliver ---- */
@@ -45,11 +46,7 @@ keep_of(const struct object *o)
 	return o != NULL ? load(&o->keep) : 0;
 }
 
-VCL_DURATION
-vrt_r_obj_age(struct vcl_ctx *ctx)
-{
-	return age_of(ctx, obj_of(ctx));
-}
+VAR_READ(DURATION, obj_age, age_of(ctx, obj_of(ctx)))
 
 static bool
 can_esi(const struct object *o)
@@ -57,17 +54,8 @@ can_esi(const struct object *o)
 	return o != NULL && object_is(o, OBJ_ESI);
 }
 
-VCL_BOOL
-vrt_r_obj_can_esi(struct vcl_ctx *ctx)
-{
-	return can_esi(obj_of(ctx));
-}
-
-VCL_DURATION
-vrt_r_obj_grace(struct vcl_ctx *ctx)
-{
-	return grace_of(obj_of(ctx));
-}
+VAR_READ(BOOL, obj_can_esi, can_esi(obj_of(ctx)))
+VAR_READ(DURATION, obj_grace, grace_of(obj_of(ctx)))
 
 VCL_INT
 vrt_r_obj_hits(struct vcl_ctx *ctx)
@@ -80,17 +68,8 @@ vrt_r_obj_hits(struct vcl_ctx *ctx)
 	    memory_order_relaxed);
 }
 
-VCL_DURATION
-vrt_r_obj_keep(struct vcl_ctx *ctx)
-{
-	return keep_of(obj_of(ctx));
-}
-
-VCL_STRING
-vrt_r_obj_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(ctx->http[VCL_HTTP_OBJ]);
-}
+VAR_READ(DURATION, obj_keep, keep_of(obj_of(ctx)))
+VAR_READ(STRING, obj_proto, vcl_proto(ctx->http[VCL_HTTP_OBJ]))
 
 VCL_STRING
 vrt_r_obj_reason(struct vcl_ctx *ctx)
@@ -132,11 +111,7 @@ vrt_r_obj_time(struct vcl_ctx *ctx)
 	return o != NULL ? load(&o->t_origin) : ctx->now;
 }
 
-VCL_DURATION
-vrt_r_obj_ttl(struct vcl_ctx *ctx)
-{
-	return ttl_of(ctx, obj_of(ctx));
-}
+VAR_READ(DURATION, obj_ttl, ttl_of(ctx, obj_of(ctx)))
 
 static bool
 is_uncacheable(const struct object *o)
@@ -145,25 +120,12 @@ is_uncacheable(const struct object *o)
 	    object_is(o, OBJ_PRIVATE | OBJ_HITMISS | OBJ_HITPASS);
 }
 
-VCL_BOOL
-vrt_r_obj_uncacheable(struct vcl_ctx *ctx)
-{
-	return is_uncacheable(obj_of(ctx));
-}
+VAR_READ(BOOL, obj_uncacheable, is_uncacheable(obj_of(ctx)))
 
 /* ---- obj_stale: in vcl_backend_refresh ---- */
 
-VCL_DURATION
-vrt_r_obj_stale_age(struct vcl_ctx *ctx)
-{
-	return age_of(ctx, ctx->fetch->stale);
-}
-
-VCL_DURATION
-vrt_r_obj_stale_grace(struct vcl_ctx *ctx)
-{
-	return grace_of(ctx->fetch->stale);
-}
+VAR_READ(DURATION, obj_stale_age, age_of(ctx, ctx->fetch->stale))
+VAR_READ(DURATION, obj_stale_grace, grace_of(ctx->fetch->stale))
 
 VCL_INT
 vrt_r_obj_stale_hits(struct vcl_ctx *ctx)
@@ -174,11 +136,7 @@ vrt_r_obj_stale_hits(struct vcl_ctx *ctx)
 	    memory_order_relaxed) : 0;
 }
 
-VCL_BOOL
-vrt_r_obj_stale_can_esi(struct vcl_ctx *ctx)
-{
-	return can_esi(ctx->fetch->stale);
-}
+VAR_READ(BOOL, obj_stale_can_esi, can_esi(ctx->fetch->stale))
 
 VCL_BOOL
 vrt_r_obj_stale_is_valid(struct vcl_ctx *ctx)
@@ -189,17 +147,8 @@ vrt_r_obj_stale_is_valid(struct vcl_ctx *ctx)
 	       !atomic_load(&f->purged);
 }
 
-VCL_DURATION
-vrt_r_obj_stale_keep(struct vcl_ctx *ctx)
-{
-	return keep_of(ctx->fetch->stale);
-}
-
-VCL_STRING
-vrt_r_obj_stale_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(ctx->http[VCL_HTTP_OBJ_STALE]);
-}
+VAR_READ(DURATION, obj_stale_keep, keep_of(ctx->fetch->stale))
+VAR_READ(STRING, obj_stale_proto, vcl_proto(ctx->http[VCL_HTTP_OBJ_STALE]))
 
 VCL_STRING
 vrt_r_obj_stale_reason(struct vcl_ctx *ctx)
@@ -233,17 +182,8 @@ vrt_r_obj_stale_time(struct vcl_ctx *ctx)
 	return o != NULL ? load(&o->t_origin) : ctx->now;
 }
 
-VCL_DURATION
-vrt_r_obj_stale_ttl(struct vcl_ctx *ctx)
-{
-	return ttl_of(ctx, ctx->fetch->stale);
-}
-
-VCL_BOOL
-vrt_r_obj_stale_uncacheable(struct vcl_ctx *ctx)
-{
-	return is_uncacheable(ctx->fetch->stale);
-}
+VAR_READ(DURATION, obj_stale_ttl, ttl_of(ctx, ctx->fetch->stale))
+VAR_READ(BOOL, obj_stale_uncacheable, is_uncacheable(ctx->fetch->stale))
 
 /* ---- resp ---- */
 
@@ -255,11 +195,7 @@ vrt_w_resp_body(struct vcl_ctx *ctx, bool append, VCL_STRING s)
 	vcl_buf_append(ctx, &ctx->body, s, "resp.body");
 }
 
-VCL_BOOL
-vrt_r_resp_do_esi(struct vcl_ctx *ctx)
-{
-	return ctx->req->do_esi;
-}
+VAR_READ(BOOL, resp_do_esi, ctx->req->do_esi)
 
 void
 vrt_w_resp_do_esi(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -270,11 +206,7 @@ vrt_w_resp_do_esi(struct vcl_ctx *ctx, VCL_BOOL b)
 		ctx->req->do_esi = b;
 }
 
-VCL_STRING
-vrt_r_resp_filters(struct vcl_ctx *ctx)
-{
-	return filters_of_delivery(ctx->req);
-}
+VAR_READ(STRING, resp_filters, filters_of_delivery(ctx->req))
 
 void
 vrt_w_resp_filters(struct vcl_ctx *ctx, VCL_STRING s)
@@ -282,11 +214,7 @@ vrt_w_resp_filters(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_filters(ctx, VCL_HTTP_RESP, s);
 }
 
-VCL_BOOL
-vrt_r_resp_esi_include_onerror(struct vcl_ctx *ctx)
-{
-	return ctx->req->esi_include_onerror;
-}
+VAR_READ(BOOL, resp_esi_include_onerror, ctx->req->esi_include_onerror)
 
 void
 vrt_w_resp_esi_include_onerror(struct vcl_ctx *ctx, VCL_BOOL b)
@@ -294,11 +222,7 @@ vrt_w_resp_esi_include_onerror(struct vcl_ctx *ctx, VCL_BOOL b)
 	ctx->req->esi_include_onerror = b;
 }
 
-VCL_STEVEDORE
-vrt_r_resp_storage(struct vcl_ctx *ctx)
-{
-	return ctx->req->resp_storage;
-}
+VAR_READ(STEVEDORE, resp_storage, ctx->req->resp_storage)
 
 void
 vrt_w_resp_storage(struct vcl_ctx *ctx, VCL_STEVEDORE s)
@@ -315,11 +239,7 @@ vrt_r_resp_is_streaming(struct vcl_ctx *ctx)
 	    memory_order_acquire) == BODY_GROWING;
 }
 
-VCL_STRING
-vrt_r_resp_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(ctx->http[VCL_HTTP_RESP]);
-}
+VAR_READ(STRING, resp_proto, vcl_proto(ctx->http[VCL_HTTP_RESP]))
 
 void
 vrt_w_resp_proto(struct vcl_ctx *ctx, VCL_STRING s)
@@ -327,11 +247,7 @@ vrt_w_resp_proto(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_proto(ctx, VCL_HTTP_RESP, s);
 }
 
-VCL_STRING
-vrt_r_resp_reason(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_RESP]->reason;
-}
+VAR_READ(STRING, resp_reason, ctx->http[VCL_HTTP_RESP]->reason)
 
 void
 vrt_w_resp_reason(struct vcl_ctx *ctx, VCL_STRING s)
@@ -339,11 +255,7 @@ vrt_w_resp_reason(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_reason(ctx, VCL_HTTP_RESP, s);
 }
 
-VCL_INT
-vrt_r_resp_status(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_RESP]->status;
-}
+VAR_READ(INT, resp_status, ctx->http[VCL_HTTP_RESP]->status)
 
 void
 vrt_w_resp_status(struct vcl_ctx *ctx, VCL_INT status)
@@ -351,8 +263,4 @@ vrt_w_resp_status(struct vcl_ctx *ctx, VCL_INT status)
 	vcl_set_status(ctx, VCL_HTTP_RESP, status);
 }
 
-VCL_TIME
-vrt_r_resp_time(struct vcl_ctx *ctx)
-{
-	return ctx->now;
-}
+VAR_READ(TIME, resp_time, ctx->now)

@@ -6,6 +6,7 @@
 #include "program.h"
 #include "request.h"
 #include "stevedore.h"
+#include "var_read.h"
 #include "vrt_head.h"
 
 VCL_BACKEND
@@ -22,11 +23,8 @@ vrt_w_req_backend_hint(struct vcl_ctx *ctx, VCL_BACKEND b)
 	ctx->req->backend_hint = b;
 }
 
-VCL_BOOL
-vrt_r_req_can_gzip(struct vcl_ctx *ctx)
-{
-	return accepts_coding(ctx->http[VCL_HTTP_REQ], CODING_GZIP);
-}
+VAR_READ(BOOL, req_can_gzip,
+    accepts_coding(ctx->http[VCL_HTTP_REQ], CODING_GZIP))
 
 #define REQ_BOOL(name, member)                                                \
 	VCL_BOOL                                                              \
@@ -66,11 +64,7 @@ REQ_BOOL(trace, trace)
 REQ_LIMIT(grace, grace_limit)
 REQ_LIMIT(ttl, ttl_limit)
 
-VCL_INT
-vrt_r_req_esi_level(struct vcl_ctx *ctx)
-{
-	return ctx->req->esi_level;
-}
+VAR_READ(INT, req_esi_level, ctx->req->esi_level)
 
 VCL_BLOB
 vrt_r_req_hash(struct vcl_ctx *ctx)
@@ -78,23 +72,9 @@ vrt_r_req_hash(struct vcl_ctx *ctx)
 	return (VCL_BLOB){ctx->req->key.hash, sizeof ctx->req->key.hash};
 }
 
-VCL_BOOL
-vrt_r_req_is_hitmiss(struct vcl_ctx *ctx)
-{
-	return ctx->req->is_hitmiss;
-}
-
-VCL_BOOL
-vrt_r_req_is_hitpass(struct vcl_ctx *ctx)
-{
-	return ctx->req->is_hitpass;
-}
-
-VCL_STRING
-vrt_r_req_method(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_REQ]->method;
-}
+VAR_READ(BOOL, req_is_hitmiss, ctx->req->is_hitmiss)
+VAR_READ(BOOL, req_is_hitpass, ctx->req->is_hitpass)
+VAR_READ(STRING, req_method, ctx->http[VCL_HTTP_REQ]->method)
 
 void
 vrt_w_req_method(struct vcl_ctx *ctx, VCL_STRING s)
@@ -102,11 +82,7 @@ vrt_w_req_method(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_method(ctx, VCL_HTTP_REQ, s);
 }
 
-VCL_STRING
-vrt_r_req_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(ctx->http[VCL_HTTP_REQ]);
-}
+VAR_READ(STRING, req_proto, vcl_proto(ctx->http[VCL_HTTP_REQ]))
 
 void
 vrt_w_req_proto(struct vcl_ctx *ctx, VCL_STRING s)
@@ -114,11 +90,7 @@ vrt_w_req_proto(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_proto(ctx, VCL_HTTP_REQ, s);
 }
 
-VCL_INT
-vrt_r_req_restarts(struct vcl_ctx *ctx)
-{
-	return ctx->req->restarts;
-}
+VAR_READ(INT, req_restarts, ctx->req->restarts)
 
 VCL_STEVEDORE
 vrt_r_req_storage(struct vcl_ctx *ctx)
@@ -135,24 +107,10 @@ vrt_w_req_storage(struct vcl_ctx *ctx, VCL_STEVEDORE s)
 		ctx->req->storage = s;
 }
 
-VCL_TIME
-vrt_r_req_time(struct vcl_ctx *ctx)
-{
-	return ctx->req->t_start;
-}
-
-VCL_STRING
-vrt_r_req_transport(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_REQ]->version >= 20 ? STR("HTTP/2")
-						      : STR("HTTP/1");
-}
-
-VCL_STRING
-vrt_r_req_url(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_REQ]->target;
-}
+VAR_READ(TIME, req_time, ctx->req->t_start)
+VAR_READ(STRING, req_transport,
+    ctx->http[VCL_HTTP_REQ]->version >= 20 ? STR("HTTP/2") : STR("HTTP/1"))
+VAR_READ(STRING, req_url, ctx->http[VCL_HTTP_REQ]->target)
 
 void
 vrt_w_req_url(struct vcl_ctx *ctx, VCL_STRING s)
@@ -160,11 +118,7 @@ vrt_w_req_url(struct vcl_ctx *ctx, VCL_STRING s)
 	vcl_set_url(ctx, VCL_HTTP_REQ, s);
 }
 
-VCL_INT
-vrt_r_req_xid(struct vcl_ctx *ctx)
-{
-	return (VCL_INT)ctx->req->xid;
-}
+VAR_READ(INT, req_xid, (VCL_INT)ctx->req->xid)
 
 /* ---- req_top ---- */
 
@@ -174,49 +128,16 @@ top_of(const struct vcl_ctx *ctx)
 	return ctx->req->top;
 }
 
-VCL_STRING
-vrt_r_req_top_method(struct vcl_ctx *ctx)
-{
-	return top_of(ctx)->http.method;
-}
-
-VCL_STRING
-vrt_r_req_top_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(&top_of(ctx)->http);
-}
-
-VCL_TIME
-vrt_r_req_top_time(struct vcl_ctx *ctx)
-{
-	return top_of(ctx)->t_start;
-}
-
-VCL_STRING
-vrt_r_req_top_url(struct vcl_ctx *ctx)
-{
-	return top_of(ctx)->http.target;
-}
+VAR_READ(STRING, req_top_method, top_of(ctx)->http.method)
+VAR_READ(STRING, req_top_proto, vcl_proto(&top_of(ctx)->http))
+VAR_READ(TIME, req_top_time, top_of(ctx)->t_start)
+VAR_READ(STRING, req_top_url, top_of(ctx)->http.target)
 
 /* ---- req0 ---- */
 
-VCL_STRING
-vrt_r_req0_method(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_REQ0]->method;
-}
-
-VCL_STRING
-vrt_r_req0_proto(struct vcl_ctx *ctx)
-{
-	return vcl_proto(ctx->http[VCL_HTTP_REQ0]);
-}
-
-VCL_STRING
-vrt_r_req0_url(struct vcl_ctx *ctx)
-{
-	return ctx->http[VCL_HTTP_REQ0]->target;
-}
+VAR_READ(STRING, req0_method, ctx->http[VCL_HTTP_REQ0]->method)
+VAR_READ(STRING, req0_proto, vcl_proto(ctx->http[VCL_HTTP_REQ0]))
+VAR_READ(STRING, req0_url, ctx->http[VCL_HTTP_REQ0]->target)
 
 /* ---- filters of bodies that go up ---- */
 

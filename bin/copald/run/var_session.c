@@ -11,6 +11,7 @@
 #include "params.h"
 #include "request.h"
 #include "stream.h"
+#include "var_read.h"
 #include "vrt.h"
 #include "worker.h"
 
@@ -70,29 +71,10 @@ vrt_w_client_identity(struct vcl_ctx *ctx, VCL_STRING s)
 		ctx->req->client_identity = s;
 }
 
-VCL_IP
-vrt_r_client_ip(struct vcl_ctx *ctx)
-{
-	return client(ctx);
-}
-
-VCL_IP
-vrt_r_remote_ip(struct vcl_ctx *ctx)
-{
-	return peer(ctx);
-}
-
-VCL_IP
-vrt_r_server_ip(struct vcl_ctx *ctx)
-{
-	return server(ctx);
-}
-
-VCL_IP
-vrt_r_local_ip(struct vcl_ctx *ctx)
-{
-	return local(ctx);
-}
+VAR_READ(IP, client_ip, client(ctx))
+VAR_READ(IP, remote_ip, peer(ctx))
+VAR_READ(IP, server_ip, server(ctx))
+VAR_READ(IP, local_ip, local(ctx))
 
 VCL_STRING
 vrt_r_server_hostname(struct vcl_ctx *ctx)
@@ -106,12 +88,8 @@ vrt_r_server_hostname(struct vcl_ctx *ctx)
 	return str_from_z(name);
 }
 
-VCL_STRING
-vrt_r_server_identity(struct vcl_ctx *ctx)
-{
-	return identity[0] != '\0' ? str_from_z(identity)
-				   : vrt_r_server_hostname(ctx);
-}
+VAR_READ(STRING, server_identity,
+    identity[0] != '\0' ? str_from_z(identity) : vrt_r_server_hostname(ctx))
 
 VCL_STRING
 vrt_r_local_endpoint(struct vcl_ctx *ctx)
@@ -170,8 +148,4 @@ SESS(send_timeout, params->send_timeout)
 SESS(timeout_idle, params->timeout_idle)
 SESS(timeout_linger, 0)
 
-VCL_TIME
-vrt_r_now(struct vcl_ctx *ctx)
-{
-	return ctx->now;
-}
+VAR_READ(TIME, now, ctx->now)
