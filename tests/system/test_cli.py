@@ -194,7 +194,7 @@ def test_daemon():
         os.kill(pid, signal.SIGTERM)
         wait_until("the daemon to end", lambda: not is_alive(pid))
     assert not pid_file.exists()
-    assert sorted(os.listdir(copal.workdir)) == ["_.secret", "log", "vcl"]
+    assert sorted(os.listdir(copal.workdir)) == ["_.secret", "built", "log", "vcl"]
     assert os.listdir(copal.workdir / "vcl") == []
     copal.remove()
 
