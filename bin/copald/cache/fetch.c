@@ -109,6 +109,9 @@ step_fetch(struct fetching *x)
 		    !str_eq(f->bereq.method, STR("HEAD"));
 	if (f->ctx.unset_body)
 		f->has_body = false;
+	if (f->has_body && f->req != NULL && f->req->stream->body_status != 0)
+		return fetch_give_up(f, FAILURE_CLIENT_BODY,
+		    "the client's body was cut short");
 	/* a restart: it can't be had again, and a part must not look whole */
 	if (f->has_body && f->own_body == NULL &&
 	    (f->req == NULL || !req_body_is_there(f->req)))

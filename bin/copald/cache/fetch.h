@@ -83,6 +83,7 @@ struct fetch {
 	const struct addr *remote;
 	struct addr remote_addr;
 	bool has_body;           /* the request's body is to be sent */
+	bool sends_chunked;      /* ... in chunks: its length is not known */
 	bool body_by_method;     /* a fill: it is, if not to a GET */
 	bool wants_trailers;     /* the client takes them */
 	bool body_sent;          /* some of it has been */

@@ -137,7 +137,7 @@ fetch_send_body(struct fetching *x)
 	if (f->own_body != NULL)
 		return send_own_body(x);
 	s = f->req->stream;
-	chunked = f->req->framing.body == H1_CHUNKED;
+	chunked = f->sends_chunked;
 	buf = malloc(REQUEST_BODY_WINDOW);
 	e = buf == NULL ? UP_NO_MEMORY : ask_for_body(x);
 	trailers_of_request_begin(f);

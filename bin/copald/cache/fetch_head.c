@@ -11,6 +11,7 @@
 #include "http_semantics.h"
 #include "params.h"
 #include "program.h"
+#include "req_body.h"
 #include "stream.h"
 #include "trailers.h"
 
@@ -155,11 +156,36 @@ fetch_make_conditional(struct fetch *f)
 	    http_set_known(&f->bereq0, FIELD_IF_MODIFIED_SINCE, lm);
 }
 
+/*
+ * The length of the body that is sent; false: it is not known yet, or its
+ * trailers go along.  A chunked one that std.cache_req_body() has whole has a
+ * length: many an origin takes no other.
+ */
+static bool
+body_has_length(const struct fetch *f, uint64_t *len)
+{
+	struct str kept;
+
+	if (f->own_body != NULL) {
+		*len = f->own_body_len;
+		return true;
+	}
+	*len = f->req->framing.length;
+	if (f->req->framing.body == H1_LENGTH)
+		return true;
+	if (http_get(&f->bereq, FIELD_TRAILER).p != NULL ||
+	    !req_body_kept(f->req, &kept))
+		return false;
+	*len = kept.len;
+	return true;
+}
+
 bool
 fetch_finish_bereq(struct fetch *f)
 {
 	struct http *h = &f->bereq;
 	bool ok = true;
+	uint64_t len;
 
 	/* nobody waits for 100 (RFC 9110 10.1.1) */
 	if (!f->has_body || f->own_body != NULL ||
@@ -175,18 +201,14 @@ fetch_finish_bereq(struct fetch *f)
 	http_unset(h, FIELD_CONNECTION);
 	if (f->closes)
 		ok = http_set_known(h, FIELD_CONNECTION, STR("close"));
-	if (f->has_body && f->own_body != NULL)
-		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
-		    &f->ws, "%zu", f->own_body_len));
-	else if (f->has_body && f->req->framing.body == H1_LENGTH)
-		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
-		    &f->ws, "%llu",
-		    (unsigned long long)f->req->framing.length));
-	else if (f->has_body)
+	f->sends_chunked = f->has_body && !body_has_length(f, &len);
+	if (f->sends_chunked)
 		ok = ok && http_set_known(h, FIELD_TRANSFER_ENCODING,
 		    STR("chunked"));
-	if (!f->has_body || f->own_body != NULL ||
-	    f->req->framing.body != H1_CHUNKED)
+	else if (f->has_body)
+		ok = ok && http_set_known(h, FIELD_CONTENT_LENGTH, arena_printf(
+		    &f->ws, "%llu", (unsigned long long)len));
+	if (!f->sends_chunked)
 		http_unset(h, FIELD_TRAILER);
 	/* Connection: TE is for the next hop (RFC 9110 10.1.4) */
 	if (f->wants_trailers)

@@ -19,7 +19,7 @@ struct kept_body {
 	struct stream *stream;
 	char *bytes;
 	size_t len, cap, at;
-	bool failed;
+	bool failed; /* cut off by the client, or malformed */
 	bool more;   /* bytes are only its beginning; */
 	bool passed; /* what follows was read, too */
 };
@@ -91,6 +91,7 @@ read_all(struct kept_body *k, size_t max)
 			return false;
 		n = k->net->read_body(k->stream, k->bytes + k->len,
 		    k->cap - k->len);
+		k->failed = n < 0;
 		if (n <= 0)
 			return n == 0;
 		k->len += (size_t)n;
@@ -140,9 +141,10 @@ req_body_keep(struct vcl_ctx *ctx, int64_t max)
 		vcl_fail(ctx, "Out of memory (std.cache_req_body)");
 		return false;
 	}
-	k->failed = !read_all(k, (size_t)max);
+	/* what is too long can still be passed, once */
+	k->more = !read_all(k, (size_t)max);
 	s->ops = &k->ops;
-	req->buffered = !k->failed;
+	req->buffered = !k->more;
 	return req->buffered;
 }
 
