@@ -162,17 +162,17 @@ close_will_reset(int fd)
 }
 
 /*
- * The head, the body if std.cache_req_body() has it, and what the client sent
- * behind that.
+ * After the head: the body if std.cache_req_body() has it, and what the client
+ * sent behind that.
  */
 static bool
-send_first(struct request *req, struct upstream *u, const struct http *h,
-    struct str pending, char *buf, size_t room)
+send_first(struct request *req, struct upstream *u, struct str pending,
+    char *buf, size_t room)
 {
 	struct stream *s = req->stream;
 	bool kept = req->buffered && req->framing.body != H1_NONE;
 	bool chunked = req->framing.body == H1_CHUNKED;
-	enum upstream_error e = upstream_send_head(u, h, &req->ws);
+	enum upstream_error e = UP_OK;
 	ssize_t n;
 
 	while (kept && e == UP_OK && (n = s->ops->read_body(s, buf, room)) > 0)
@@ -196,7 +196,7 @@ answer_failure(struct request *req, unsigned status, const char *why)
 		req->stream->ops->abort(req->stream);
 }
 
-void
+bool
 pipe_run(struct request *req, struct http *bereq, struct backend *b)
 {
 	struct stream *s = req->stream;
@@ -213,36 +213,49 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 	double longest = req->ctx.task_deadline >= 0 ?
 	    req->ctx.task_deadline : params->pipe_task_deadline;
 	enum backend_error e = BACKEND_OK;
+	enum upstream_error sent;
 	char text[300] = "pipe: out of memory";
 	int err;
 
 	/* a restart: it can't be had again, and its end would be missed */
 	if (!req_body_is_there(req)) {
 		answer_failure(req, 503, "pipe: the request's body was sent before");
-		return;
+		return true;
 	}
 	if (http_get(bereq, FIELD_CONNECTION).p == NULL)
 		http_set_known(bereq, FIELD_CONNECTION, STR("close"));
 	if (http_get(bereq, FIELD_HOST).p == NULL && b->host_header != NULL)
 		http_set_known(bereq, FIELD_HOST, str_from_z(b->host_header));
+	if (bereq->overflow)
+		return false;
 	if (s->framing.expect_continue)
 		s->ops->interim(s, &(struct http){.status = 100});
 	up.buf = malloc(2 * FLOW_BUF);
-	if (up.buf == NULL || bereq->overflow ||
+	if (up.buf == NULL ||
 	    (e = backend_get(b, &wish, &conn, &err)) != BACKEND_OK) {
 		if (e != BACKEND_OK)
 			backend_error_text(e, b, err, text, sizeof text);
 		free(up.buf);
 		answer_failure(req, e == BACKEND_OK ? 503 :
 		    failure_status(failure_of_backend(e)), text);
-		return;
+		return true;
+	}
+	first.conn = conn;
+	first.between_bytes_timeout = params->pipe_timeout;
+	sent = upstream_send_head(&first, bereq, &req->ws);
+	if (sent != UP_OK) { /* nothing of the client's is lost: it is told */
+		free(up.buf);
+		backend_conn_put(&conn, false);
+		if (sent == UP_NO_MEMORY)
+			return false;
+		answer_failure(req, failure_status(failure_of_upstream(sent)),
+		    upstream_error_text(&first, sent));
+		return true;
 	}
 	COUNT_INC(s_pipe);
 	client = s->ops->raw(s, &pending);
 	log_head_fields(&req->log, LOG_BEREQ_HEADER, bereq);
-	first.conn = conn;
-	first.between_bytes_timeout = params->pipe_timeout;
-	if (send_first(req, &first, bereq, pending, up.buf, 2 * FLOW_BUF)) {
+	if (send_first(req, &first, pending, up.buf, 2 * FLOW_BUF)) {
 		log_txn_flush(&req->log);
 		down.buf = up.buf + FLOW_BUF;
 		up.from = down.to = client;
@@ -261,4 +274,5 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 	}
 	backend_conn_put(&conn, false);
 	s->close = true;
+	return true;
 }

@@ -8,8 +8,11 @@
 
 /* bereq for vcl_pipe, in the request's workspace.  false: no room. */
 bool pipe_make_bereq(struct request *, struct http *bereq);
-/* Connects to backend, sends bereq, relays; the stream is finished. */
-void pipe_run(struct request *, struct http *bereq,
+/*
+ * Connects to backend, sends bereq, relays; the stream is finished.  false: the
+ * workspace has no room for bereq, and the client was told nothing.
+ */
+bool pipe_run(struct request *, struct http *bereq,
     struct backend *) WAITS;
 
 #endif

@@ -541,6 +541,15 @@ step_purge(struct request *req)
 	return common_verdict(req, ret);
 }
 
+/* No room for the head that is to be piped. */
+static enum request_step
+fail_for_space(struct request *req)
+{
+	log_put(&req->log, LOG_VCL_ERROR,
+	    STR("Workspace overflow (request head)"));
+	return STEP_FAIL;
+}
+
 static enum request_step
 step_pipe(struct request *req)
 {
@@ -555,7 +564,7 @@ step_pipe(struct request *req)
 	if (!goes_on(req, &step))
 		return step;
 	if (!pipe_make_bereq(req, &bereq))
-		return STEP_FAIL;
+		return fail_for_space(req);
 	req->ctx.http[VCL_HTTP_BEREQ] = &bereq;
 	req->ctx.connect_timeout = req->ctx.task_deadline = -1;
 	ret = program_call(&req->ctx, VCL_SUB_PIPE);
@@ -566,8 +575,7 @@ step_pipe(struct request *req)
 	    req->backend_hint : program_default_backend(req->program));
 	if (b == NULL)
 		return synth(req, FAILURE_NO_BACKEND, 503, STR("No backend"));
-	pipe_run(req, &bereq, b);
-	return STEP_DONE;
+	return pipe_run(req, &bereq, b) ? STEP_DONE : fail_for_space(req);
 }
 
 static enum request_step
