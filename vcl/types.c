@@ -93,7 +93,7 @@ static const struct {
     {TYPE_BYTES, "*/", TYPE_REAL},
     {TYPE_STRING, "+", TYPE_STRING},
     {TYPE_HEADER, "+", TYPE_STRING},
-    {TYPE_BODY, "+", TYPE_STRING},
+    {TYPE_BODY, "+", TYPE_BODY}, /* or a STRING, or a BLOB */
 };
 
 enum vcc_type
