@@ -80,7 +80,7 @@ test_cookie_many(void)
 			    str_from_z(name));
 	}
 	all = vmod_cookie_get_string(&r.ctx, cookies(&r.ctx));
-	SAME(all, "c0=0; c50=50; c100=100; c150=150;");
+	SAME(all, "c0=0; c50=50; c100=100; c150=150");
 	CU_ASSERT(!vcl_rig_failed(&r));
 }
 

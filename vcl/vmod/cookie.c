@@ -371,7 +371,7 @@ vmod_cookie_get_string(struct vcl_ctx *ctx, struct vmod_priv *priv)
 		*p++ = ';';
 		*p++ = ' ';
 	}
-	return str_of(to, len - 1); /* "a=1; b=2;", as Varnish has it */
+	return str_of(to, len - 2);
 }
 
 /* ---- dates ---- */
