@@ -18,20 +18,13 @@
 #include "lurker.h"
 #include "params.h"
 #include "stevedore.h"
+#include "tag_marks.h"
 #include "tags.h"
 
 enum {
 	/* Bans between two looks at which are of no use any more: it walks
 	 * over the objects in memory. */
 	TRIM_EVERY = 64,
-	/* Purged tags between two such looks: they cost no lookup anything. */
-	TRIM_EVERY_TAGS = 1024,
-	/*
-	 * So many times TRIM_EVERY_TAGS are remembered, in some 80 MB at
-	 * most; then the older half is forgotten, and with it the objects
-	 * that nobody asked for since.
-	 */
-	TAG_MARKS = 1024,
 };
 
 struct ban {
@@ -52,13 +45,6 @@ static struct ban *_Atomic newest;
 static _Atomic uint64_t forgotten;
 /* At least forgotten: the stores take no object that was tested less far. */
 static _Atomic uint64_t closed;
-/* Positions in the log with TRIM_EVERY_TAGS tags between, oldest first. */
-static struct {
-	uint64_t at[TAG_MARKS];
-	unsigned n;
-	unsigned tags; /* since the newest */
-} marks;
-
 uint64_t
 ban_position(void)
 {
@@ -111,7 +97,6 @@ forget(uint64_t upto)
 {
 	struct ban *b = ban_last_newer(upto);
 	struct ban *cut = b != NULL ? b->older : NULL;
-	unsigned n = 0;
 
 	if (b != NULL)
 		atomic_store_explicit(&b->older, NULL, memory_order_release);
@@ -123,10 +108,7 @@ forget(uint64_t upto)
 		cut = older;
 	}
 	tags_forget(upto);
-	while (n < marks.n && marks.at[n] <= upto)
-		n++;
-	marks.n -= n;
-	memmove(marks.at, marks.at + n, marks.n * sizeof marks.at[0]);
+	tag_marks_forget(upto);
 	/* the newest entry stays: its position must survive a restart */
 	for (unsigned i = 0; i < stevedore_count(); i++)
 		if (stevedore_at(i)->store != NULL)
@@ -325,30 +307,8 @@ ban_explain(struct object *o, const struct request *req, ban_tell *tell,
 	return tested < atomic_load_explicit(&forgotten, memory_order_acquire);
 }
 
-/* --- purged tags ------------------------------------------------------- */
-
-/*
- * locked, or at start; n more tags were purged at seq.  true: that
- * made a mark.
- */
-static bool
-marks_add(unsigned n, uint64_t seq)
-{
-	bool made = false;
-
-	for (marks.tags += n; marks.tags >= TRIM_EVERY_TAGS;
-	     marks.tags -= TRIM_EVERY_TAGS) {
-		if (marks.n == TAG_MARKS)
-			marks.n--;
-		marks.at[marks.n++] = seq;
-		made = true;
-	}
-	return made;
-}
-
-/* locked; no failure: it is tried again with the next mark */
-static void
-forget_untested(uint64_t upto)
+void
+ban_forget_untested(uint64_t upto)
 {
 	char err[BAN_ERR_LEN];
 	struct inval_call c = {
@@ -367,89 +327,6 @@ forget_untested(uint64_t upto)
 	inval_gate_open();
 	inval_log_publish(c.entry.seq);
 	forget(upto);
-}
-
-struct tags_call {
-	struct inval_call call;
-	uint64_t *hash;
-	unsigned n, hit;
-};
-
-/*
- * The table first: if the log can't be written some objects go for nothing,
- * which is better than a purge on disk for which there is no memory.
- */
-static int
-tags_begin(struct inval_call *call)
-{
-	struct tags_call *c = (struct tags_call *)call;
-	bool soft = call->entry.kind == INVAL_TAGS_SOFT;
-
-	for (unsigned i = 0; i < c->n; i++)
-		if (!tags_purge(c->hash[i], call->entry.seq, soft, &c->hit)) {
-			snprintf(call->err, BAN_ERR_LEN, "No memory");
-			return -1;
-		}
-	return 0;
-}
-
-static void
-tags_end(struct inval_call *call)
-{
-	struct tags_call *c = (struct tags_call *)call;
-
-	if (call->result != 0)
-		return;
-	inval_log_publish(call->entry.seq);
-	COUNT_ADD(tags_purged, c->n);
-	if (marks_add(c->n, call->entry.seq))
-		ban_trim();
-	if (marks.n == TAG_MARKS)
-		forget_untested(marks.at[TAG_MARKS / 2]);
-}
-
-/* Fills in c's hashes; 0 and c->n 0: there are none.  -1: a message */
-static int
-tags_call_new(struct tags_call *c, struct str list, char *err)
-{
-	struct str rest = list, tag;
-
-	while (tags_next(&rest, &tag))
-		c->n++;
-	if (c->n == 0)
-		return 0;
-	c->hash = c->n <= TAGS_PURGE_MAX ? malloc(c->n * sizeof *c->hash) :
-	    NULL;
-	if (c->hash == NULL) {
-		snprintf(err, BAN_ERR_LEN, c->n <= TAGS_PURGE_MAX ?
-		    "No memory" : "Too many tags at once");
-		return -1;
-	}
-	c->n = 0;
-	for (rest = list; tags_next(&rest, &tag);)
-		c->hash[c->n++] = tag_hash(tag);
-	return 0;
-}
-
-int
-tags_purge_list(struct str list, bool soft, struct purged *out,
-    char err[BAN_ERR_LEN])
-{
-	struct tags_call c = {
-	    .call = {.begin = tags_begin, .end = tags_end, .err = err},
-	};
-
-	*out = (struct purged){0};
-	if (tags_call_new(&c, list, err) != 0)
-		return -1;
-	if (c.n == 0)
-		return 0;
-	c.call.entry.kind = soft ? INVAL_TAGS_SOFT : INVAL_TAGS;
-	c.call.entry.text = str_of((const char *)c.hash, c.n * sizeof *c.hash);
-	inval_log_write(&c.call);
-	free(c.hash);
-	*out = (struct purged){c.hit, c.call.entry.seq};
-	return c.call.result;
 }
 
 void
@@ -535,7 +412,7 @@ ban_cut(void)
 	inval_log_lock();
 	for (b = newest; b != NULL; b = b->older)
 		if (params->ban_cutoff > 0 && ++n > params->ban_cutoff) {
-			forget_untested(b->seq);
+			ban_forget_untested(b->seq);
 			break;
 		}
 	inval_log_unlock();
@@ -563,7 +440,7 @@ load_tags(struct load *l, const struct inval *e, bool is_new)
 			l->failed = true;
 	}
 	if (is_new)
-		marks_add(n, e->seq);
+		tag_marks_add(n, e->seq);
 }
 
 static void

@@ -125,6 +125,11 @@ void ban_close(uint64_t upto);
 void ban_trim(void);
 /* Forgets the oldest bans, with who was not tested, beyond ban_cutoff. */
 void ban_cut(void);
+/*
+ * In inval_log_lock: forgets what is not newer than upto, and with it who was
+ * not tested so far.  No failure: it is tried again when there is more.
+ */
+void ban_forget_untested(uint64_t upto);
 
 void ban_list(FILE *out, bool json);
 
