@@ -436,6 +436,12 @@ void vrt_hdr_set(struct vcl_ctx *, enum vcl_http, const struct vcl_header *,
 void vrt_hdr_unset(struct vcl_ctx *, enum vcl_http,
     const struct vcl_header *);
 
+/* X-Varnish, or else X-Copal; and both of them away */
+struct str vrt_ids_get(struct vcl_ctx *, enum vcl_http,
+    const struct vcl_header *);
+void vrt_ids_unset(struct vcl_ctx *, enum vcl_http,
+    const struct vcl_header *);
+
 /* --- actions --------------------------------------------------------- */
 
 void vrt_hash_data(struct vcl_ctx *, struct str);

@@ -18,6 +18,8 @@ void vcc_emit_double(struct vcc_buf *, double);
  */
 void vcc_emit_name(
     struct vcc_buf *, const char *kind, unsigned number, struct str name);
+/* Is it the X-Varnish of a message that has X-Copal instead? */
+bool vcc_is_x_varnish(const struct vcc_expr *header);
 /* The C name of a sub. */
 void vcc_emit_sub_name(struct vcc_buf *, const struct vcc_sub *);
 /* A checked expression; what has operators is in parentheses. */

@@ -362,13 +362,27 @@ emit_constant(struct vcc_buf *b, const struct vcc_expr *e)
 	}
 }
 
+/*
+ * Policies look into Varnish's X-Varnish for the two numbers that a hit has,
+ * and take it off: what it has is X-Copal's here.
+ */
+bool
+vcc_is_x_varnish(const struct vcc_expr *e)
+{
+	const char *head = vcc_head(e->head)->name;
+
+	return str_caseeq(e->text, STR("X-Varnish")) &&
+	       (!strcmp(head, "resp") || !strcmp(head, "bereq"));
+}
+
 static void
 emit_header(struct vcc_buf *b, const struct vcc_expr *e)
 {
 	const char *head = vcc_head(e->head)->c_name;
 
 	if (e->kind == E_HEADER)
-		vcc_putf(b, "vrt_hdr_get(ctx, %s, &", head);
+		vcc_putf(b, "%s(ctx, %s, &",
+		    vcc_is_x_varnish(e) ? "vrt_ids_get" : "vrt_hdr_get", head);
 	else
 		vcc_putf(b, "&(const struct vcl_header_ref){%s, &", head);
 	vcc_emit_name(b, "header", e->number, e->text);

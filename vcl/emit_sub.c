@@ -133,7 +133,9 @@ emit_unset(struct emitter *em, const struct vcc_stmt *s)
 
 	indent(em);
 	if (of->kind == E_HEADER)
-		emit_header_call(em->b, "vrt_hdr_unset", of, ");\n");
+		emit_header_call(em->b,
+		    vcc_is_x_varnish(of) ? "vrt_ids_unset" : "vrt_hdr_unset",
+		    of, ");\n");
 	else
 		vcc_putf(em->b, "vrt_u_%s(ctx);\n", of->var->c_name);
 }

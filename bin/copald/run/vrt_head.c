@@ -181,6 +181,25 @@ vrt_hdr_unset(struct vcl_ctx *ctx, enum vcl_http which,
 	http_unset_name(h, &name);
 }
 
+static const struct vcl_header x_copal = {{"X-Copal", 7}, FIELD_X_COPAL};
+
+struct str
+vrt_ids_get(struct vcl_ctx *ctx, enum vcl_http which,
+    const struct vcl_header *x_varnish)
+{
+	struct str s = vrt_hdr_get(ctx, which, x_varnish);
+
+	return s.p != NULL ? s : vrt_hdr_get(ctx, which, &x_copal);
+}
+
+void
+vrt_ids_unset(struct vcl_ctx *ctx, enum vcl_http which,
+    const struct vcl_header *x_varnish)
+{
+	vrt_hdr_unset(ctx, which, x_varnish);
+	vrt_hdr_unset(ctx, which, &x_copal);
+}
+
 /*
  * The fields and the start line are what they were at first; what VCL made
  * meanwhile stays in the workspace until the transaction ends.
