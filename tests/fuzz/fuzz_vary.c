@@ -119,5 +119,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_head(&y, &in);
 	check_vary(&resp, &x, &y);
 	(void)vary_matches(str_of((const char *)data, size), &x);
+	arena_reset(&a);
 	return 0;
 }
