@@ -109,8 +109,8 @@ def test_packed_after_a_crash(origin):
         copal.adm("storage.verify", "s0")
 
         def verified():
-            [store] = [x for x in json.loads(copal.adm("storage.list", "-j"))
-                       if isinstance(x, dict)]
+            store = next(x for x in json.loads(
+                copal.adm("storage.list", "-j")) if isinstance(x, dict))
             return store["verify"]["state"] == "ended" and store["verify"]
         result = wait_until("verify", verified)
         assert result is None or result["bad"] == 0

@@ -19,9 +19,11 @@ def origin():
 
 
 def storage(copal):
-    """The kinds by name."""
-    return dict(re.findall(r"^storage\.(\w+) = (\w+)", copal.adm(
+    """The kinds by name, beside Transient, which is always there."""
+    kinds = dict(re.findall(r"^storage\.(\w+) = (\w+)", copal.adm(
         "storage.list"), re.M))
+    assert kinds.pop("Transient") == "ram"
+    return kinds
 
 
 def check_hits(copal, origin):

@@ -112,6 +112,8 @@ void backend_list(FILE *out, const char *pattern, bool json, bool detail);
 void backends_write_stats(const char *workdir);
 /* how many matched */
 unsigned backend_set_health(const char *pattern, enum backend_admin);
+/* Some went sick: who waits for a connection to them does so no longer. */
+void backends_release_waiting(void);
 
 /* --- of the files that make them ------------------------------------- */
 

@@ -379,6 +379,14 @@ wait_for_slot(const struct backend *b)
 	    params->backend_wait_timeout;
 }
 
+static enum backend_error
+is_sick(struct backend *b)
+{
+	COUNT_INC(backend_unhealthy);
+	atomic_fetch_add_explicit(&b->unhealthy, 1, memory_order_relaxed);
+	return BACKEND_SICK_NOW;
+}
+
 enum backend_error
 backend_get(struct backend *b, const struct backend_wish *wish,
     struct backend_conn **out, int *err)
@@ -389,12 +397,8 @@ backend_get(struct backend *b, const struct backend_wish *wish,
 	struct backend_conn *c;
 
 	*err = 0;
-	if (!backend_is_healthy(NULL, b, NULL)) {
-		COUNT_INC(backend_unhealthy);
-		atomic_fetch_add_explicit(&b->unhealthy, 1,
-		    memory_order_relaxed);
-		return BACKEND_SICK_NOW;
-	}
+	if (!backend_is_healthy(NULL, b, NULL))
+		return is_sick(b);
 	switch (slots_take(&b->slots, began + NSEC_S(wait_for_slot(b)))) {
 	case SLOT_TAKEN:
 		break;
@@ -402,6 +406,8 @@ backend_get(struct backend *b, const struct backend_wish *wish,
 		COUNT_INC(backend_busy);
 		atomic_fetch_add_explicit(&b->busy, 1, memory_order_relaxed);
 		return BACKEND_BUSY;
+	case SLOT_REFUSED:
+		return is_sick(b);
 	case SLOT_CANCELED:
 		return BACKEND_CANCELED;
 	}

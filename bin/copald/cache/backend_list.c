@@ -457,5 +457,17 @@ backend_set_health(const char *pattern, enum backend_admin admin)
 		n++;
 	}
 	pthread_mutex_unlock(&backends_lock);
+	backends_release_waiting();
 	return n;
+}
+
+void
+backends_release_waiting(void)
+{
+	pthread_mutex_lock(&backends_lock);
+	for (struct backend *b = backends; b != NULL; b = b->next)
+		if (b->slots.queue_n > 0 &&
+		    !backend_is_healthy(NULL, b, NULL))
+			slots_refuse(&b->slots);
+	pthread_mutex_unlock(&backends_lock);
 }

@@ -6,7 +6,7 @@
 struct slot_waiter { /* on its fiber's stack */
 	struct slot_waiter *next;
 	struct fiber *fiber;
-	bool granted;
+	bool granted, refused; /* off the line */
 };
 
 void
@@ -40,16 +40,19 @@ static enum slot_result
 wait_in_line(struct backend_slots *s, struct slot_waiter *w, nsec_t deadline)
 {
 	enum fiber_wake wake = FIBER_WOKEN;
-	bool granted;
+	bool granted, refused;
 
 	for (;;) {
 		pthread_mutex_lock(&s->lock);
 		granted = w->granted;
-		if (!granted && wake != FIBER_WOKEN)
+		refused = w->refused;
+		if (!granted && !refused && wake != FIBER_WOKEN)
 			remove_waiter(s, w);
 		pthread_mutex_unlock(&s->lock);
 		if (granted)
 			return SLOT_TAKEN;
+		if (refused)
+			return SLOT_REFUSED;
 		if (wake != FIBER_WOKEN)
 			return wake == FIBER_TIMEOUT ? SLOT_NONE :
 			    SLOT_CANCELED;
@@ -99,6 +102,20 @@ slots_give(struct backend_slots *s)
 		remove_waiter(s, w);
 		w->granted = true;
 		/* its stack may be gone when the lock is; a fiber never is */
+		fiber_wake(w->fiber);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+slots_refuse(struct backend_slots *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (s->first != NULL) {
+		struct slot_waiter *w = s->first;
+
+		remove_waiter(s, w);
+		w->refused = true;
 		fiber_wake(w->fiber);
 	}
 	pthread_mutex_unlock(&s->lock);

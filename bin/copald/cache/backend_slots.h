@@ -26,12 +26,15 @@ struct backend_slots {
 	_Atomic unsigned queue_n;
 };
 
-enum slot_result { SLOT_TAKEN, SLOT_NONE, SLOT_CANCELED };
+/* REFUSED: who waited was sent away. */
+enum slot_result { SLOT_TAKEN, SLOT_NONE, SLOT_REFUSED, SLOT_CANCELED };
 
 void slots_init(struct backend_slots *, unsigned limit, unsigned queue_limit);
 void slots_destroy(struct backend_slots *);
 /* A slot, at once or before deadline (clock_mono). */
 enum slot_result slots_take(struct backend_slots *, nsec_t deadline) WAITS;
 void slots_give(struct backend_slots *);
+/* Sends away all who wait. */
+void slots_refuse(struct backend_slots *);
 
 #endif

@@ -227,6 +227,8 @@ note(struct probe *p, const struct backend *b, const struct attempt *a)
 	    changed ? "Went" : "Still", h.healthy ? "healthy" : "sick",
 	    letters, h.good, h.threshold, h.window, h.last, h.average,
 	    a->line);
+	if (changed && !h.healthy)
+		backends_release_waiting();
 }
 
 /* The backend to try, counted; NULL: nobody wants to know. */

@@ -81,7 +81,7 @@ stevedores_open(const struct worker_config *cfg, char *err, size_t err_len)
 {
 	uint64_t memory = 0;
 
-	stevedores = calloc(cfg->store_n, sizeof *stevedores);
+	stevedores = calloc(cfg->store_n + 1, sizeof *stevedores);
 	if (stevedores == NULL) {
 		snprintf(err, err_len, "No memory");
 		return -1;
@@ -123,6 +123,15 @@ stevedores_open(const struct worker_config *cfg, char *err, size_t err_len)
 			snprintf(err, err_len, "Store %s: %s", stv->name, why);
 			return -1;
 		}
+	}
+	/* Memory alone, always there: policies written for Varnish name it. */
+	if (stevedore_by_name(STR("Transient")) == NULL) {
+		if (!stevedore_init(&stevedores[stevedore_n], "Transient",
+		    STORE_KIND_RAM, params->ram_limit)) {
+			snprintf(err, err_len, "No memory");
+			return -1;
+		}
+		stevedore_n++;
 	}
 	return 0;
 }
