@@ -257,8 +257,8 @@ prefers_alternative(struct vcl_ctx *ctx, const struct vmod_directors_shard *o,
 	return warmup > 0 && vmod_std_random(ctx, 0, 1) < warmup;
 }
 
-static uint32_t
-key_of(struct vcl_ctx *ctx, const struct shard_asks *a)
+uint32_t
+shard_asks_key(struct vcl_ctx *ctx, const struct shard_asks *a)
 {
 	bool client = vrt_is_client(ctx);
 	bool pipe = vrt_sub(ctx) == VCL_SUB_PIPE;
@@ -295,7 +295,7 @@ pick(struct vcl_ctx *ctx, struct vmod_directors_shard *o,
 		complain(ctx, o, "no backends");
 		return NULL;
 	}
-	shard_walk_begin(&walk, v->ring, key_of(ctx, a));
+	shard_walk_begin(&walk, v->ring, shard_asks_key(ctx, a));
 	host = shard_pick(&walk, a->alt, a->healthy, host_is_healthy, &p);
 	if (host < 0)
 		return NULL;

@@ -49,6 +49,9 @@ bool shard_asks_from(struct vcl_ctx *, const char *function,
 struct shard_asks shard_asks_over(struct shard_asks over,
     struct shard_asks under);
 
+/* The key that is looked for: given, or of this request; not in vcl_init. */
+uint32_t shard_asks_key(struct vcl_ctx *, const struct shard_asks *);
+
 /* Of a BLOB that use() gave; NULL: it is something else, a failure. */
 struct vmod_directors_shard_param *shard_param_of_blob(struct vcl_ctx *,
     VCL_BLOB);

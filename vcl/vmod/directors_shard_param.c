@@ -235,7 +235,11 @@ VCL_INT
 vmod_directors_shard_param_get_key(struct vcl_ctx *ctx,
     struct vmod_directors_shard_param *o)
 {
-	return shard_param_asks(ctx, o).key;
+	struct shard_asks asks = shard_param_asks(ctx, o);
+	bool is_request = vrt_sub(ctx) != VCL_SUB_INIT &&
+	    vrt_sub(ctx) != VCL_SUB_FINI;
+
+	return is_request ? shard_asks_key(ctx, &asks) : asks.key;
 }
 
 VCL_INT

@@ -3,6 +3,7 @@
  * strings that it keeps.
  */
 #include <assert.h>
+#include <openssl/sha.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "ctx.h"
 #include "program_impl.h"
 #include "req_body.h"
+#include "request.h"
 
 _Static_assert(offsetof(struct vcl_ctx, failed) ==
     offsetof(struct vcl_ctx_head, failed), "compiled programs look there");
@@ -99,6 +101,20 @@ vcl_keep(struct vcl_ctx *ctx, struct str s, const char *what)
 	if (copy.p == NULL)
 		vcl_fail_space(ctx, what);
 	return copy;
+}
+
+VCL_BLOB
+vcl_key_hash(struct vcl_ctx *ctx, const struct key *k)
+{
+	uint8_t *hash = (uint8_t *)arena_bytes(ctx->ws, SHA256_DIGEST_LENGTH);
+
+	if (hash == NULL) {
+		vcl_fail_space(ctx, "the hash");
+		return (VCL_BLOB){NULL, 0};
+	}
+	SHA256((const uint8_t *)(k->bytes.p != NULL ? k->bytes.p : ""),
+	    k->bytes.len, hash);
+	return (VCL_BLOB){hash, SHA256_DIGEST_LENGTH};
 }
 
 bool

@@ -106,6 +106,9 @@ void vcl_fail_space(struct vcl_ctx *ctx, const char *what);
  * constant of the program.  p == NULL: no room (recorded as a failure).
  */
 struct str vcl_keep(struct vcl_ctx *ctx, struct str s, const char *what);
+struct key;
+/* SHA-256 of the key's bytes, for VCL, in its workspace. */
+VCL_BLOB vcl_key_hash(struct vcl_ctx *, const struct key *);
 /* false: no room (recorded as a failure) */
 bool vcl_buf_append(struct vcl_ctx *ctx, struct vcl_buf *b, struct str s,
     const char *what);

@@ -89,10 +89,8 @@ vrt_u_bereq_body(struct vcl_ctx *ctx)
 VCL_BLOB
 vrt_r_bereq_hash(struct vcl_ctx *ctx)
 {
-	const struct key *k = ctx->fetch != NULL ? &ctx->fetch->key
-						 : &ctx->req->key;
-
-	return (VCL_BLOB){k->hash, sizeof k->hash};
+	return vcl_key_hash(ctx, ctx->fetch != NULL ? &ctx->fetch->key :
+	    &ctx->req->key);
 }
 
 VAR_READ(BOOL, bereq_is_bgfetch, ctx->fetch->is_bgfetch)

@@ -69,7 +69,7 @@ VAR_READ(INT, req_esi_level, ctx->req->esi_level)
 VCL_BLOB
 vrt_r_req_hash(struct vcl_ctx *ctx)
 {
-	return (VCL_BLOB){ctx->req->key.hash, sizeof ctx->req->key.hash};
+	return vcl_key_hash(ctx, &ctx->req->key);
 }
 
 VAR_READ(BOOL, req_is_hitmiss, ctx->req->is_hitmiss)
