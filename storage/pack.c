@@ -426,15 +426,15 @@ int
 store_unpack(struct store *st, const struct store_object *o, void *out,
     void *frame)
 {
-	const struct extent *e = &o->extent[0];
+	const struct extent *e = o->extent; /* of an inline body: NULL */
 	void *in;
 	int r;
 
-	if (frame != NULL && o->inline_body.p != NULL)
-		memcpy(frame, o->inline_body.p, o->inline_body.len);
-
-	if (o->inline_body.p != NULL)
+	if (o->inline_body.p != NULL) {
+		if (frame != NULL)
+			memcpy(frame, o->inline_body.p, o->inline_body.len);
 		return unpack(st->packer, o, o->inline_body, out);
+	}
 	if (o->extent_n != 1)
 		return -1;
 	in = frame != NULL ? frame : malloc(e->len);
