@@ -64,7 +64,7 @@ def fill(copal, origin):
 
 
 def test_packed_after_a_crash(origin):
-    with Copald(origin) as copal:
+    with Copald(origin, "-p", "store_compress_max=1m") as copal:
         fill(copal, origin)
         bytes_in = copal.counter("store_packed_in")
         assert copal.counter("store_packed") > SMALL
@@ -124,3 +124,15 @@ def test_switched_off(origin):
         copal.kill_manager()
         copal.start()
         check(copal, origin, after_dictionary(), hits=True)
+
+
+def test_longest(origin):
+    """What is longer than store_compress_max is kept as it came."""
+    sizes = [131_072, 131_073, 300_000, 2 << 20]
+    with Copald(origin) as copal:
+        check(copal, origin, [f"/t/{n}/x" for n in sizes], hits=False)
+        wait_until("on disk", lambda: copal.counter("store_puts") == 4)
+        assert copal.counter("store_packed") == 1
+        copal.kill_manager()
+        copal.start()
+        check(copal, origin, [f"/t/{n}/x" for n in sizes], hits=True)

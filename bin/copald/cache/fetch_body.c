@@ -115,7 +115,7 @@ filling_go_on(struct fetch *f, struct filling *fill, bool end)
 
 	if (fill->off || (!end && n < 2))
 		return;
-	fill->text = fill->text && o->body.len <= STORE_PIECE_MAX;
+	fill->text = fill->text && o->body.len <= params->store_compress_max;
 	if (fill->text && !end)
 		return;
 	if (f->purged) {
