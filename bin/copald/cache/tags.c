@@ -160,8 +160,8 @@ drop_if_empty(struct shard *s, struct tag *t)
  * An object that a hard purge has hit was taken out of the count by it, so
  * whether it is in the count follows from the two positions.
  */
-void
-tags_count_in(struct object *o)
+static void
+count(struct object *o, bool in)
 {
 	struct str list = o->tags, word;
 
@@ -171,31 +171,29 @@ tags_count_in(struct object *o)
 		struct tag *t;
 
 		pthread_mutex_lock(&s->lock);
-		t = get(s, hash);
-		if (t != NULL && t->hard <= o->inval_seq)
-			t->objects++;
+		t = in ? get(s, hash) : find(s, hash);
+		if (t != NULL && t->hard <= o->inval_seq) {
+			if (in)
+				t->objects++;
+			else if (t->objects > 0)
+				t->objects--;
+		}
+		if (t != NULL && !in)
+			drop_if_empty(s, t);
 		pthread_mutex_unlock(&s->lock);
 	}
 }
 
 void
+tags_count_in(struct object *o)
+{
+	count(o, true);
+}
+
+void
 tags_count_out(struct object *o)
 {
-	struct str list = o->tags, word;
-
-	while (tags_next(&list, &word)) {
-		uint64_t hash = tag_hash(word);
-		struct shard *s = shard_of(hash);
-		struct tag *t;
-
-		pthread_mutex_lock(&s->lock);
-		t = find(s, hash);
-		if (t != NULL && t->hard <= o->inval_seq && t->objects > 0)
-			t->objects--;
-		if (t != NULL)
-			drop_if_empty(s, t);
-		pthread_mutex_unlock(&s->lock);
-	}
+	count(o, false);
 }
 
 bool
