@@ -219,18 +219,29 @@ child_cc(void *priv)
 	return 127;
 }
 
-/* The sources in the form of vcl.show -v. */
+typedef void write_fn(FILE *, const struct vcl_program_info *);
+
 static bool
-write_sources(const char *dir, const struct vcl_program_info *p)
+write_file(const char *dir, const char *name, write_fn *fn,
+    const struct vcl_program_info *p)
 {
 	char path[COMPILE_PATH_MAX + 16];
 	FILE *f;
 	bool ok;
 
-	snprintf(path, sizeof(path), "%s/source", dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	f = fopen(path, "we");
 	if (f == NULL)
 		return false;
+	fn(f, p);
+	ok = !ferror(f);
+	return fclose(f) == 0 && ok;
+}
+
+/* In the form of vcl.show -v. */
+static void
+put_sources(FILE *f, const struct vcl_program_info *p)
+{
 	for (unsigned i = 0; i < p->source_n; i++) {
 		const struct vcl_source *s = &p->source[i];
 
@@ -238,26 +249,14 @@ write_sources(const char *dir, const struct vcl_program_info *p)
 		fwrite(s->text.p, 1, s->text.len, f);
 		fputc('\n', f);
 	}
-	ok = !ferror(f);
-	return fclose(f) == 0 && ok;
 }
 
 /* What it may go to, a line each. */
-static bool
-write_labels(const char *dir, const struct vcl_program_info *p)
+static void
+put_labels(FILE *f, const struct vcl_program_info *p)
 {
-	char path[COMPILE_PATH_MAX + 16];
-	FILE *f;
-	bool ok;
-
-	snprintf(path, sizeof(path), "%s/labels", dir);
-	f = fopen(path, "we");
-	if (f == NULL)
-		return false;
 	for (unsigned i = 0; i < p->label_n; i++)
 		fprintf(f, "%s\n", p->label[i].name);
-	ok = !ferror(f);
-	return fclose(f) == 0 && ok;
 }
 
 static int
@@ -295,7 +294,8 @@ child_load(void *priv)
 		printf("%s\n", why);
 		return 1;
 	}
-	if (!write_sources(job->dir, p) || !write_labels(job->dir, p)) {
+	if (!write_file(job->dir, "source", put_sources, p) ||
+	    !write_file(job->dir, "labels", put_labels, p)) {
 		printf("%s: %s\n", job->dir, strerror(errno));
 		return 1;
 	}
