@@ -11,7 +11,8 @@
 /*
  * Reads and verifies an extent, into buf (its len bytes), or, if that is
  * NULL, into the page cache.  0, -1: wrong or unreadable, or STORE_NO_MEMORY.
- * The caller has a reference to its segment.  On a thread without a core it blocks.
+ * The caller has a reference to its segment.  On a thread without a core it
+ * blocks.
  */
 int cold_read(struct store *, const struct extent *, char *buf) WAITS;
 /* Has the first len bytes of an extent read ahead, and does not wait. */
