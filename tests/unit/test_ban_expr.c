@@ -61,7 +61,7 @@ ban(const char *text)
 		return r;
 	}
 	CU_ASSERT(str_eq(ban_expr_text(e), str_from_z(text)));
-	r = ban_expr_matches(e, obj, &req);
+	r = ban_expr_matches(e, obj, &req, 1020);
 	ban_expr_free(&e);
 	CU_ASSERT_PTR_NULL(e);
 	return r;
@@ -84,10 +84,12 @@ test_strings(void)
 static void
 test_absent(void)
 {
-	CU_ASSERT_EQUAL(ban("obj.http.x-none == \"\""), 1);
+	CU_ASSERT_EQUAL(ban("obj.http.x-none == \"\""), 0);
+	CU_ASSERT_EQUAL(ban("obj.http.x-none != \"\""), 1);
+	CU_ASSERT_EQUAL(ban("obj.http.x-none != a"), 1);
 	CU_ASSERT_EQUAL(ban("obj.http.x-none ~ ."), 0);
-	CU_ASSERT_EQUAL(ban("obj.http.x-none !~ ."), 1);
-	CU_ASSERT_EQUAL(ban("req.http.x-none ~ ^$"), 1);
+	CU_ASSERT_EQUAL(ban("obj.http.x-none !~ ."), 0);
+	CU_ASSERT_EQUAL(ban("req.http.x-none ~ ^$"), 0);
 }
 
 static void
@@ -95,6 +97,10 @@ test_numbers(void)
 {
 	CU_ASSERT_EQUAL(ban("obj.status == 404"), 1);
 	CU_ASSERT_EQUAL(ban("obj.status >= 500"), 0);
+	CU_ASSERT_EQUAL(ban("obj.status ~ ^4"), 1);
+	CU_ASSERT_EQUAL(ban("obj.status ~ ^(5|30)"), 0);
+	CU_ASSERT_EQUAL(ban("obj.status !~ ^4..$"), 0);
+	CU_ASSERT_EQUAL(ban("obj.status !~ 5"), 1);
 	CU_ASSERT_EQUAL(ban("obj.age > 19s"), 1);
 	CU_ASSERT_EQUAL(ban("obj.age > 20s"), 0);
 	CU_ASSERT_EQUAL(ban("obj.age >= 0.3m"), 1);
@@ -102,6 +108,64 @@ test_numbers(void)
 	CU_ASSERT_EQUAL(ban("obj.ttl < 40s"), 0);
 	CU_ASSERT_EQUAL(ban("obj.grace == 10s"), 1);
 	CU_ASSERT_EQUAL(ban("obj.keep != 5000ms"), 0);
+}
+
+/* Whenever it is tested, it is about the object as it was then. */
+static void
+test_regression_moment_of_the_ban(void)
+{
+	char err[BAN_EXPR_ERR_LEN] = "";
+	struct ban_expr *old = ban_expr_parse(STR("obj.age > 20s"), err);
+	struct ban_expr *left = ban_expr_parse(STR("obj.ttl > 30s"), err);
+	struct ban_expr *unused = ban_expr_parse(STR("obj.last_hit > 5s"), err);
+	double now = req.ctx.now;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(old);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(left);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(unused);
+	req.ctx.now = 5000;
+	CU_ASSERT_FALSE(ban_expr_matches(old, obj, &req, 1020));
+	CU_ASSERT_TRUE(ban_expr_matches(old, obj, &req, 1021));
+	CU_ASSERT_TRUE(ban_expr_matches(left, obj, &req, 1020));
+	CU_ASSERT_FALSE(ban_expr_matches(left, obj, &req, 1030));
+	CU_ASSERT_FALSE(ban_expr_matches(unused, obj, &req, 1003));
+	CU_ASSERT_TRUE(ban_expr_matches(unused, obj, &req, 1006));
+	CU_ASSERT_EQUAL(ban_expr_verdict(old, obj, NULL, 1020), BAN_NO);
+	CU_ASSERT_EQUAL(ban_expr_verdict(old, obj, NULL, 1021), BAN_YES);
+	req.ctx.now = now;
+	ban_expr_free(&old);
+	ban_expr_free(&left);
+	ban_expr_free(&unused);
+}
+
+static bool
+equal(const char *a, const char *b)
+{
+	char err[BAN_EXPR_ERR_LEN] = "";
+	struct ban_expr *x = ban_expr_parse(str_from_z(a), err);
+	struct ban_expr *y = ban_expr_parse(str_from_z(b), err);
+	bool r;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(x);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(y);
+	r = ban_expr_equal(x, y);
+	if (r)
+		CU_ASSERT_EQUAL(ban_expr_hash(x), ban_expr_hash(y));
+	ban_expr_free(&x);
+	ban_expr_free(&y);
+	return r;
+}
+
+static void
+test_equal(void)
+{
+	CU_ASSERT_TRUE(equal("req.url == /a", "req.url  == \"/a\" "));
+	CU_ASSERT_TRUE(equal("obj.http.ETag ~ x", "obj.http.etag ~ x"));
+	CU_ASSERT_FALSE(equal("req.url == /a", "req.url == /A"));
+	CU_ASSERT_FALSE(equal("req.url == /a", "req.url ~ /a"));
+	CU_ASSERT_FALSE(equal("req.url ~ a", "req.http.a ~ a"));
+	CU_ASSERT_FALSE(equal("req.http.a ~ a", "req.http.b ~ a"));
+	CU_ASSERT_FALSE(equal("req.url ~ a", "req.url ~ a && req.url ~ a"));
 }
 
 static void
@@ -128,7 +192,8 @@ test_wrong(void)
 	    "req.http. ~ a",
 	    "req.http.a:b ~ a",
 	    "req.urls == a",
-	    "obj.status ~ 4",
+	    "obj.status ~ (",
+	    "obj.age ~ 10s",
 	    "obj.status == x",
 	    "obj.status == 4x",
 	    "obj.age > 10",
@@ -160,7 +225,7 @@ test_limits(void)
 	n += (size_t)sprintf(text + n, "req.url ~ b");
 	e = ban_expr_parse(str_of(text, n), err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-	CU_ASSERT_TRUE(ban_expr_matches(e, obj, &req));
+	CU_ASSERT_TRUE(ban_expr_matches(e, obj, &req, 1020));
 	ban_expr_free(&e);
 	memset(text, 'a', BAN_EXPR_MAX + 1);
 	CU_ASSERT_PTR_NULL(ban_expr_parse(str_of(text, BAN_EXPR_MAX + 1), err));
@@ -191,6 +256,9 @@ suite_ban_expr(void)
 	CU_add_test(s, "strings", test_strings);
 	CU_add_test(s, "absent", test_absent);
 	CU_add_test(s, "numbers", test_numbers);
+	CU_add_test(s, "regression: about the moment of the ban",
+	    test_regression_moment_of_the_ban);
+	CU_add_test(s, "equal", test_equal);
 	CU_add_test(s, "and", test_and);
 	CU_add_test(s, "wrong", test_wrong);
 	CU_add_test(s, "limits", test_limits);

@@ -32,7 +32,7 @@ struct ban {
 	uint64_t seq;
 	double at;
 	struct ban_expr *expr;
-	uint64_t text_hash; /* what is equal is found without the texts */
+	uint64_t hash; /* what is equal is found without the expressions */
 	_Atomic uint64_t tests, kills;
 	struct qsbr_item retire;
 };
@@ -60,7 +60,7 @@ ban_push(struct ban_expr *expr, uint64_t seq, double at)
 	if (b == NULL)
 		return -1;
 	b->expr = expr;
-	b->text_hash = tag_hash(ban_expr_text(expr));
+	b->hash = ban_expr_hash(expr);
 	b->seq = seq;
 	b->at = at;
 	b->older = atomic_load(&newest);
@@ -153,12 +153,11 @@ ban_trim(void)
 static void
 drop_duplicates(struct ban *b)
 {
-	struct str text = ban_expr_text(b->expr);
 	struct ban *before = b, *old;
 
 	while ((old = before->older) != NULL) {
-		if (old->text_hash != b->text_hash ||
-		    !str_eq(ban_expr_text(old->expr), text)) {
+		if (old->hash != b->hash ||
+		    !ban_expr_equal(old->expr, b->expr)) {
 			before = old;
 			continue;
 		}
@@ -173,7 +172,7 @@ drop_duplicates(struct ban *b)
 static bool
 would_hit(void *priv, struct object *o)
 {
-	return ban_expr_matches(priv, o, NULL);
+	return ban_expr_matches(priv, o, NULL, clock_wall());
 }
 
 int
@@ -210,7 +209,7 @@ ban_end(struct inval_call *call)
 	}
 	c->expr = NULL;
 	COUNT_INC(bans_added);
-	if (params->ban_dups)
+	if (params->ban_dups && !ban_expr_is_of_moment(newest->expr))
 		drop_duplicates(newest);
 	if (++added % TRIM_EVERY == 0)
 		ban_trim();
@@ -266,7 +265,7 @@ ban_hits(struct object *o, const struct request *req)
 			return true;
 		COUNT_INC(bans_tests);
 		atomic_fetch_add_explicit(&b->tests, 1, memory_order_relaxed);
-		if (ban_expr_matches(b->expr, o, req)) {
+		if (ban_expr_matches(b->expr, o, req, b->at)) {
 			atomic_fetch_add_explicit(&b->kills, 1,
 			    memory_order_relaxed);
 			COUNT_INC(bans_obj_killed);
@@ -295,7 +294,7 @@ ban_explain(struct object *o, const struct request *req, ban_tell *tell,
 	for (const struct ban *b = atomic_load_explicit(&newest,
 	    memory_order_acquire); b != NULL && b->seq > tested;
 	    b = atomic_load_explicit(&b->older, memory_order_acquire)) {
-		bool hits = ban_expr_matches(b->expr, o, req);
+		bool hits = ban_expr_matches(b->expr, o, req, b->at);
 
 		if (params->ban_cutoff > 0 && ++n > params->ban_cutoff)
 			return true;
@@ -360,7 +359,7 @@ ban_lurks(struct object *o, uint64_t tested, const struct ban_key *key,
 	for (b = newest; b != NULL && b->seq > tested && !hit; b = b->older) {
 		if (b->seq > *upto)
 			continue;
-		switch (ban_expr_verdict(b->expr, o, key)) {
+		switch (ban_expr_verdict(b->expr, o, key, b->at)) {
 		case BAN_YES:
 			b->kills++;
 			hit = true;
@@ -480,7 +479,7 @@ load_ban(struct load *l, const struct inval *e)
 		free(b);
 		return;
 	}
-	b->text_hash = tag_hash(ban_expr_text(b->expr));
+	b->hash = ban_expr_hash(b->expr);
 	b->seq = e->seq;
 	b->at = e->at;
 	l->list[l->n++] = b;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "ban_expr.h"
 #include "params.h"
@@ -32,7 +33,7 @@ enum ban_field {
 
 enum ban_op { OP_EQ, OP_NE, OP_MATCH, OP_NOMATCH, OP_LT, OP_LE, OP_GT, OP_GE };
 
-enum ban_type { TYPE_STRING, TYPE_INT, TYPE_DURATION };
+enum ban_type { TYPE_STRING, TYPE_STATUS, TYPE_DURATION };
 
 static const struct {
 	const char *name;
@@ -43,7 +44,7 @@ static const struct {
 	{"req.url", BAN_REQ_URL, TYPE_STRING, false},
 	{"req.http.", BAN_REQ_HTTP, TYPE_STRING, true},
 	{"obj.http.", BAN_OBJ_HTTP, TYPE_STRING, true},
-	{"obj.status", BAN_OBJ_STATUS, TYPE_INT, false},
+	{"obj.status", BAN_OBJ_STATUS, TYPE_STATUS, false},
 	{"obj.age", BAN_OBJ_AGE, TYPE_DURATION, false},
 	{"obj.ttl", BAN_OBJ_TTL, TYPE_DURATION, false},
 	{"obj.grace", BAN_OBJ_GRACE, TYPE_DURATION, false},
@@ -54,16 +55,22 @@ static const struct {
 static const struct {
 	const char *word;
 	enum ban_op op;
-	bool string, number;
+	bool string, status, duration; /* fields that it is for */
 } ban_ops[] = {
-	{"==", OP_EQ, true, true},
-	{"!=", OP_NE, true, true},
-	{"~", OP_MATCH, true, false},
-	{"!~", OP_NOMATCH, true, false},
-	{"<", OP_LT, false, true},
-	{"<=", OP_LE, false, true},
-	{">", OP_GT, false, true},
-	{">=", OP_GE, false, true},
+	{"==", OP_EQ, true, true, true},
+	{"!=", OP_NE, true, true, true},
+	{"~", OP_MATCH, true, true, false},
+	{"!~", OP_NOMATCH, true, true, false},
+	{"<", OP_LT, false, true, true},
+	{"<=", OP_LE, false, true, true},
+	{">", OP_GT, false, true, true},
+	{">=", OP_GE, false, true, true},
+};
+
+static const char *const ban_ops_of[] = {
+	[TYPE_STRING] = "==, !=, ~ or !~",
+	[TYPE_STATUS] = "==, !=, ~, !~, <, <=, > or >=",
+	[TYPE_DURATION] = "==, !=, <, <=, > or >=",
 };
 
 struct ban_cond {
@@ -142,6 +149,51 @@ struct str
 ban_expr_text(const struct ban_expr *e)
 {
 	return str_of(e->text, e->text_len);
+}
+
+/* All of a condition but its regex, which follows from the rest */
+static bool
+cond_equal(const struct ban_cond *a, const struct ban_cond *b)
+{
+	return a->field == b->field && a->op == b->op &&
+	    str_caseeq(a->header.name, b->header.name) &&
+	    str_eq(str_of(a->arg, a->arg_len), str_of(b->arg, b->arg_len));
+}
+
+bool
+ban_expr_equal(const struct ban_expr *a, const struct ban_expr *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (unsigned i = 0; i < a->n; i++)
+		if (!cond_equal(&a->cond[i], &b->cond[i]))
+			return false;
+	return true;
+}
+
+uint64_t
+ban_expr_hash(const struct ban_expr *e)
+{
+	uint64_t h = e->n;
+
+	for (unsigned i = 0; i < e->n; i++) {
+		const struct ban_cond *c = &e->cond[i];
+
+		h = XXH3_64bits_withSeed(c->arg, c->arg_len,
+		    h * 31 + (uint64_t)c->field * 8 + (uint64_t)c->op);
+	}
+	return h;
+}
+
+bool
+ban_expr_is_of_moment(const struct ban_expr *e)
+{
+	for (unsigned i = 0; i < e->n; i++)
+		if (e->cond[i].field == BAN_OBJ_TTL ||
+		    e->cond[i].field == BAN_OBJ_AGE ||
+		    e->cond[i].field == BAN_OBJ_LAST_HIT)
+			return true;
+	return false;
 }
 
 /* The next word into buf (NUL-terminated), unquoted; 1, 0: none, -1: error */
@@ -226,30 +278,61 @@ cond_field(struct ban_cond *c, const char *word, char *err)
 	return -1;
 }
 
+static bool
+op_is_for(size_t op, enum ban_type type)
+{
+	switch (type) {
+	case TYPE_STRING:
+		return ban_ops[op].string;
+	case TYPE_STATUS:
+		return ban_ops[op].status;
+	case TYPE_DURATION:
+		return ban_ops[op].duration;
+	}
+	return false;
+}
+
 static int
 cond_op(struct ban_cond *c, const char *word, char *err)
 {
 	for (size_t i = 0; i < sizeof ban_ops / sizeof *ban_ops; i++) {
 		if (strcmp(word, ban_ops[i].word) != 0)
 			continue;
-		if (c->type == TYPE_STRING ? !ban_ops[i].string :
-		    !ban_ops[i].number)
+		if (!op_is_for(i, c->type))
 			break;
 		c->op = ban_ops[i].op;
 		return 0;
 	}
 	snprintf(err, BAN_EXPR_ERR_LEN,
-	    "expected conditional (%s) got \"%.40s\"",
-	    c->type == TYPE_STRING ? "~, !~, == or !=" :
-	    "==, !=, <, <=, > or >=", word);
+	    "expected conditional (%s) got \"%.40s\"", ban_ops_of[c->type],
+	    word);
 	return -1;
+}
+
+static int
+cond_regex(struct ban_cond *c, const char *word, size_t len, char *err)
+{
+	PCRE2_SIZE at;
+	int code;
+
+	c->re = pcre2_compile((PCRE2_SPTR)word, len, 0, &code, &at, NULL);
+	if (c->re == NULL) {
+		char text[120];
+
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)text,
+		    sizeof text);
+		snprintf(err, BAN_EXPR_ERR_LEN,
+		    "Regex compilation error: %s at offset %zu", text,
+		    (size_t)at);
+		return -1;
+	}
+	pcre2_jit_compile(c->re, PCRE2_JIT_COMPLETE);
+	return 0;
 }
 
 static int
 cond_arg(struct ban_cond *c, const char *word, size_t len, char *err)
 {
-	PCRE2_SIZE at;
-	int code;
 	char *end;
 
 	c->arg = strndup(word, len);
@@ -258,8 +341,10 @@ cond_arg(struct ban_cond *c, const char *word, size_t len, char *err)
 		snprintf(err, BAN_EXPR_ERR_LEN, "No memory");
 		return -1;
 	}
+	if (c->op == OP_MATCH || c->op == OP_NOMATCH)
+		return cond_regex(c, word, len, err);
 	switch (c->type) {
-	case TYPE_INT:
+	case TYPE_STATUS:
 		c->number = (double)strtol(word, &end, 10);
 		if (end == word || *end != '\0') {
 			snprintf(err, BAN_EXPR_ERR_LEN,
@@ -275,23 +360,9 @@ cond_arg(struct ban_cond *c, const char *word, size_t len, char *err)
 		}
 		return 0;
 	case TYPE_STRING:
-		break;
-	}
-	if (c->op != OP_MATCH && c->op != OP_NOMATCH)
 		return 0;
-	c->re = pcre2_compile((PCRE2_SPTR)word, len, 0, &code, &at, NULL);
-	if (c->re == NULL) {
-		char text[120];
-
-		pcre2_get_error_message(code, (PCRE2_UCHAR *)text,
-		    sizeof text);
-		snprintf(err, BAN_EXPR_ERR_LEN,
-		    "Regex compilation error: %s at offset %zu", text,
-		    (size_t)at);
-		return -1;
 	}
-	pcre2_jit_compile(c->re, PCRE2_JIT_COMPLETE);
-	return 0;
+	return -1;
 }
 
 struct ban_expr *
@@ -395,18 +466,31 @@ compare(enum ban_op op, double a, double b)
 	return false;
 }
 
+static bool
+status_matches(const struct ban_cond *c, unsigned status)
+{
+	char text[12];
+
+	if (c->op != OP_MATCH && c->op != OP_NOMATCH)
+		return compare(c->op, status, c->number);
+	snprintf(text, sizeof text, "%u", status);
+	return regex_says(c->re, str_from_z(text), c->op == OP_MATCH);
+}
+
 /* Since it was hit last, or came if it never was. */
 static double
-unused_for(const struct object *o, double now)
+unused_for(const struct object *o, double at)
 {
 	double last = o->last_hit > 0 ? o->last_hit : o->t_origin;
 
-	return last < now ? now - last : 0;
+	return last < at ? at - last : 0;
 }
 
 static bool
 string_matches(const struct ban_cond *c, struct str s)
 {
+	if (s.p == NULL)
+		return c->op == OP_NE;
 	switch (c->op) {
 	case OP_EQ:
 		return str_eq(s, str_of(c->arg, c->arg_len));
@@ -425,12 +509,15 @@ string_matches(const struct ban_cond *c, struct str s)
 	return false;
 }
 
+/*
+ * at: of the ban.  What it means must not depend on when the object is asked
+ * for: one that was young then is not hit because it is tested later.
+ */
 static bool
 cond_matches(const struct ban_cond *c, const struct object *o,
-    const struct request *req)
+    const struct request *req, double at)
 {
 	struct str s = STR_NULL;
-	double now = req != NULL ? req->ctx.now : clock_wall();
 
 	switch (c->field) {
 	case BAN_REQ_URL:
@@ -447,39 +534,39 @@ cond_matches(const struct ban_cond *c, const struct object *o,
 		s = http_get_name(&o->http, &c->header);
 		break;
 	case BAN_OBJ_STATUS:
-		return compare(c->op, o->http.status, c->number);
+		return status_matches(c, o->http.status);
 	case BAN_OBJ_AGE:
-		return compare(c->op, object_age(o, now), c->number);
+		return compare(c->op, at - o->t_origin, c->number);
 	case BAN_OBJ_TTL:
-		return compare(c->op, object_ttl_left(o, now), c->number);
+		return compare(c->op, object_ttl_left(o, at), c->number);
 	case BAN_OBJ_GRACE:
 		return compare(c->op, o->grace, c->number);
 	case BAN_OBJ_KEEP:
 		return compare(c->op, o->keep, c->number);
 	case BAN_OBJ_LAST_HIT:
-		return compare(c->op, unused_for(o, now), c->number);
+		return compare(c->op, unused_for(o, at), c->number);
 	}
 	return string_matches(c, s);
 }
 
 bool
 ban_expr_matches(const struct ban_expr *e, const struct object *o,
-    const struct request *req)
+    const struct request *req, double at)
 {
 	for (unsigned i = 0; i < e->n; i++)
-		if (!cond_matches(&e->cond[i], o, req))
+		if (!cond_matches(&e->cond[i], o, req, at))
 			return false;
 	return true;
 }
 
 static enum ban_verdict
 cond_verdict(const struct ban_cond *c, const struct object *o,
-    const struct ban_key *key)
+    const struct ban_key *key, double at)
 {
 	struct str s;
 
 	if (c->field != BAN_REQ_URL && c->field != BAN_REQ_HTTP)
-		return cond_matches(c, o, NULL) ? BAN_YES : BAN_NO;
+		return cond_matches(c, o, NULL, at) ? BAN_YES : BAN_NO;
 	if (key == NULL ||
 	    (c->field == BAN_REQ_HTTP && c->header.id != FIELD_HOST))
 		return BAN_DEPENDS;
@@ -489,12 +576,12 @@ cond_verdict(const struct ban_cond *c, const struct object *o,
 
 enum ban_verdict
 ban_expr_verdict(const struct ban_expr *e, const struct object *o,
-    const struct ban_key *key)
+    const struct ban_key *key, double at)
 {
 	enum ban_verdict all = BAN_YES, v;
 
 	for (unsigned i = 0; i < e->n; i++) {
-		v = cond_verdict(&e->cond[i], o, key);
+		v = cond_verdict(&e->cond[i], o, key, at);
 		if (v == BAN_NO)
 			return BAN_NO;
 		if (v == BAN_DEPENDS)

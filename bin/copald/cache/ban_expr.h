@@ -18,13 +18,19 @@ enum {
 struct ban_expr *ban_expr_parse(struct str text, char err[BAN_EXPR_ERR_LEN]);
 void ban_expr_free(struct ban_expr **);
 struct str ban_expr_text(const struct ban_expr *);
+/* Says the one what the other says, however it is written? */
+bool ban_expr_equal(const struct ban_expr *, const struct ban_expr *);
+/* Of equal ones it is the same. */
+uint64_t ban_expr_hash(const struct ban_expr *);
+/* Does it mean something else each time (obj.ttl, obj.age, obj.last_hit)? */
+bool ban_expr_is_of_moment(const struct ban_expr *);
 /*
  * Does it hold for this object, looked up by this request?  NULL: by one that
- * meets all conditions on requests.  Does not wait.
+ * meets all conditions on requests.  at: when the ban was made, which its
+ * conditions on time are about.  Does not wait.
  */
 bool ban_expr_matches(const struct ban_expr *, const struct object *,
-    const struct request *);
-
+    const struct request *, double at);
 
 /* What an object's key says of the requests that find it. */
 struct ban_key {
@@ -36,6 +42,6 @@ enum ban_verdict { BAN_NO, BAN_YES, BAN_DEPENDS };
  * is known of requests only.
  */
 enum ban_verdict ban_expr_verdict(const struct ban_expr *,
-    const struct object *, const struct ban_key *key);
+    const struct object *, const struct ban_key *key, double at);
 
 #endif
