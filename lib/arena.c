@@ -129,12 +129,72 @@ shrink_newest(struct arena *a, size_t n)
 
 #endif
 
+/*
+ * A mark is the sum of the bytes in the block and in large pieces, so that the
+ * marks of both are in one order.
+ */
+struct arena_large {
+	struct arena_large *next;
+	size_t len;
+	arena_mark at; /* when it was taken */
+	_Alignas(16) char data[];
+};
+
+static arena_mark
+mark_of(const struct arena *a)
+{
+	return a->used + a->large_len;
+}
+
+static bool
+may_be_large(const struct arena *a, size_t n)
+{
+	return n >= ARENA_LARGE && a->large_len <= a->large_max &&
+	    n <= a->large_max - a->large_len;
+}
+
+static char *
+take_large(struct arena *a, size_t n)
+{
+	struct arena_large *l;
+
+	if (a->charge != NULL && !a->charge((int64_t)n))
+		return NULL;
+	l = malloc(sizeof *l + n);
+	if (l == NULL) {
+		if (a->charge != NULL)
+			a->charge(-(int64_t)n);
+		return NULL;
+	}
+	*l = (struct arena_large){a->large, n, mark_of(a)};
+	a->large = l;
+	a->large_len += n;
+	return l->data;
+}
+
+static void
+give_back_large(struct arena *a, arena_mark m)
+{
+	struct arena_large *l;
+
+	while ((l = a->large) != NULL && l->at >= m) {
+		a->large = l->next;
+		a->large_len -= l->len;
+		if (a->charge != NULL)
+			a->charge(-(int64_t)l->len);
+		free(l);
+	}
+}
+
 static char *
 alloc(struct arena *a, size_t n, size_t align)
 {
 	size_t at = (a->used + align - 1) & ~(align - 1);
+	char *p;
 
 	assert(!a->reserved);
+	if (may_be_large(a, n) && (p = take_large(a, n)) != NULL)
+		return p;
 	if (at > a->size || n > a->size - at) {
 		a->overflow = true;
 		return NULL;
@@ -147,6 +207,39 @@ arena_init(struct arena *a, void *mem, size_t size)
 {
 	assert(((uintptr_t)mem & 15) == 0);
 	*a = (struct arena){.base = mem, .size = size};
+}
+
+void
+arena_allow_large(struct arena *a, size_t max, arena_charge *charge)
+{
+	a->large_max = max;
+	a->charge = charge;
+}
+
+bool
+arena_fits(const struct arena *a, size_t n)
+{
+	if (n <= arena_room(a))
+		return true;
+	if (!may_be_large(a, n))
+		return false;
+	if (a->charge == NULL)
+		return true;
+	if (!a->charge((int64_t)n))
+		return false;
+	a->charge(-(int64_t)n);
+	return true;
+}
+
+bool
+arena_holds(const struct arena *a, const char *p)
+{
+	if (p >= a->base && p < a->base + a->used)
+		return true;
+	for (const struct arena_large *l = a->large; l != NULL; l = l->next)
+		if (p >= l->data && p < l->data + l->len)
+			return true;
+	return false;
 }
 
 void
@@ -262,14 +355,16 @@ arena_mark
 arena_snapshot(const struct arena *a)
 {
 	assert(!a->reserved);
-	return a->used;
+	return mark_of(a);
 }
 
 void
 arena_rollback(struct arena *a, arena_mark m)
 {
 	assert(!a->reserved);
-	assert(m <= a->used);
+	assert(m <= mark_of(a));
+	give_back_large(a, m);
+	m -= a->large_len;
 	give_back(a, m);
 	a->used = m;
 }

@@ -6,10 +6,14 @@
  * arena_overflowed() once.  A snapshot and a rollback free what came after
  * the snapshot (and clear nothing else: overflow stays until arena_reset).
  *
+ * An arena may be allowed large pieces: those of ARENA_LARGE bytes and more
+ * then are mallocs of their own, up to a sum.  So the rare head of 100 KiB has
+ * room, and the ordinary request does not pay for it.
+ *
  * Built with sanitizers (ARENA_MALLOC), each piece is a malloc of its own, so
  * that AddressSanitizer sees an access beyond it, or after a rollback; the
  * limits are the same.  Whoever is done with an arena calls arena_reset(), or
- * those mallocs leak.
+ * the mallocs leak.
  */
 #ifndef COPAL_ARENA_H
 #define COPAL_ARENA_H
@@ -21,6 +25,14 @@
 
 #include "str.h"
 
+enum { ARENA_LARGE = 16384 };
+
+/*
+ * Told of the bytes that are taken (> 0) and given back (< 0); false: they may
+ * not be taken.
+ */
+typedef bool arena_charge(int64_t bytes);
+
 struct arena {
 	char *base;     /* the block; not owned */
 	size_t used;    /* bytes handed out, including alignment */
@@ -28,12 +40,17 @@ struct arena {
 	bool overflow;
 	bool reserved;  /* between arena_reserve and arena_commit */
 	void *pieces;   /* ARENA_MALLOC: the list of mallocs */
+	struct arena_large *large; /* the newest large piece */
+	size_t large_len, large_max; /* sum of bytes, and its limit */
+	arena_charge *charge;
 };
 
 typedef size_t arena_mark;
 
 /* mem must be 16-byte aligned and outlive the arena */
 void arena_init(struct arena *a, void *mem, size_t size);
+/* Large pieces, of max bytes in all; charge may be NULL. */
+void arena_allow_large(struct arena *a, size_t max, arena_charge *charge);
 /* everything is free again, overflow is cleared */
 void arena_reset(struct arena *a);
 
@@ -52,7 +69,7 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 
 /*
- * All that is left, as one piece of *room bytes; nothing else may be
+ * All that is left of the block, as one piece of *room bytes; nothing else may be
  * allocated until arena_commit says how much of it is kept.  NULL when the
  * arena is full.
  */
@@ -74,10 +91,16 @@ arena_set_overflow(struct arena *a)
 	a->overflow = true;
 }
 
+/* Of the block. */
 static inline size_t
 arena_room(const struct arena *a)
 {
 	return a->size - a->used;
 }
+
+/* Would n unaligned bytes be had now? */
+bool arena_fits(const struct arena *a, size_t n);
+/* Is p the first byte of, or in, what was handed out? (no: with ARENA_MALLOC) */
+bool arena_holds(const struct arena *a, const char *p);
 
 #endif

@@ -106,33 +106,3 @@ def test_audit():
             "cli tags N 0 one two",
             "cli ban N 0 req.url == /x",
         ]
-
-
-def test_100_kib_of_tags(origin):
-    """On one object: it is stored with all of them, and each purges it."""
-    n = 100 * 1024 // 27
-    paths = [f"/b/2000/{name}" for name in "abcd"]
-    with Copald(origin, "-p", "http_resp_size=128k", "-p",
-                "http_resp_hdr_len=128k", "-p", "workspace_backend=512k",
-                "-p", "tag_headers_strip=on") as copal:
-        def hits():
-            return [copal.get(f"{path}?tags={n}").is_hit for path in paths]
-
-        assert hits() == [False] * 4
-        assert hits() == [True] * 4
-        wait_until("all on disk", lambda: copal.counter("store_puts") == 4)
-        copal.kill_manager()
-        copal.start()
-        assert hits() == [True] * 4
-        dry = copal.adm("purge", "-n", "-tag", tag_of(paths[1], n - 1))
-        assert dry.startswith("1 objects would be purged")
-        assert paths[1] in dry
-        copal.adm("purge", "-tag", tag_of(paths[1], n - 1))
-        copal.adm("purge", "-tag", tag_of(paths[2], 0))
-        # this one is only on disk then
-        copal.kill_manager()
-        copal.start()
-        copal.adm("purge", "-tag", tag_of(paths[3], n // 2))
-        assert hits() == [True, False, False, False]
-        assert copal.get(f"{paths[0]}?tags={n}").headers.get(
-            "Surrogate-Key") is None

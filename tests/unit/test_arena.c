@@ -3,6 +3,8 @@
  */
 #include <CUnit/CUnit.h>
 
+#include <stdlib.h>
+
 #include "arena.h"
 
 void suite_arena(void);
@@ -177,6 +179,76 @@ test_rollback(void)
 	arena_reset(&a);
 }
 
+static int64_t charged, charge_max;
+
+static bool
+charge(int64_t bytes)
+{
+	if (charged + bytes > charge_max)
+		return false;
+	charged += bytes;
+	return true;
+}
+
+/* What does not fit the block, or is long in any case. */
+static void
+test_large(void)
+{
+	enum { BLOCK = 2 * ARENA_LARGE, MAX = 10 * ARENA_LARGE };
+	char *block = aligned_alloc(16, BLOCK), *p, *q;
+	arena_mark m, inner;
+	struct arena a;
+
+	charge_max = MAX;
+	arena_init(&a, block, BLOCK);
+	CU_ASSERT_PTR_NULL(arena_bytes(&a, BLOCK + 1));
+	CU_ASSERT(!arena_fits(&a, BLOCK + 1));
+	arena_reset(&a);
+	arena_allow_large(&a, MAX, charge);
+	CU_ASSERT_PTR_NOT_NULL(arena_bytes(&a, 5));
+	CU_ASSERT(arena_fits(&a, MAX));
+	CU_ASSERT(!arena_fits(&a, MAX + 1));
+	CU_ASSERT_EQUAL(charged, 0);
+	m = arena_snapshot(&a);
+	p = arena_bytes(&a, ARENA_LARGE);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	memset(p, 1, ARENA_LARGE);
+	CU_ASSERT(arena_holds(&a, p));
+	CU_ASSERT_EQUAL(arena_room(&a), BLOCK - 5);
+	CU_ASSERT_EQUAL(charged, ARENA_LARGE);
+	/* a mark between two, none of which takes of the block */
+	inner = arena_snapshot(&a);
+	q = arena_alloc(&a, 3 * ARENA_LARGE);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(q);
+	CU_ASSERT_EQUAL((uintptr_t)q & 7, 0);
+	memset(q, 2, 3 * ARENA_LARGE);
+	CU_ASSERT_PTR_NOT_NULL(arena_bytes(&a, 100));
+	CU_ASSERT_EQUAL(charged, 4 * ARENA_LARGE);
+	arena_rollback(&a, inner);
+	CU_ASSERT_EQUAL(charged, ARENA_LARGE);
+	CU_ASSERT_EQUAL(arena_room(&a), BLOCK - 5);
+	CU_ASSERT_EQUAL(p[ARENA_LARGE - 1], 1);
+	/* no more than that in all, nor than the budget has */
+	CU_ASSERT_PTR_NULL(arena_bytes(&a, MAX));
+	CU_ASSERT(arena_overflowed(&a));
+	charge_max = 3 * ARENA_LARGE;
+	CU_ASSERT(!arena_fits(&a, 4 * ARENA_LARGE));
+	CU_ASSERT_PTR_NULL(arena_bytes(&a, 4 * ARENA_LARGE));
+	CU_ASSERT_EQUAL(charged, ARENA_LARGE);
+	/* then the block is there yet */
+	charge_max = 0;
+	CU_ASSERT_PTR_NOT_NULL(arena_bytes(&a, ARENA_LARGE));
+	CU_ASSERT_EQUAL(arena_room(&a), ARENA_LARGE - 5);
+	arena_rollback(&a, m);
+	CU_ASSERT_EQUAL(charged, 0);
+	CU_ASSERT_EQUAL(arena_room(&a), BLOCK - 5);
+	charge_max = MAX;
+	CU_ASSERT_PTR_NOT_NULL(arena_bytes(&a, ARENA_LARGE));
+	arena_reset(&a);
+	CU_ASSERT_EQUAL(charged, 0);
+	free(block);
+}
+
 void
 suite_arena(void)
 {
@@ -188,4 +260,5 @@ suite_arena(void)
 	CU_add_test(s, "long text", test_long_text);
 	CU_add_test(s, "reserve", test_reserve);
 	CU_add_test(s, "rollback", test_rollback);
+	CU_add_test(s, "large", test_large);
 }

@@ -152,7 +152,8 @@ test_regsub(void)
 static void
 test_regsub_room(void)
 {
-	struct vcl_regex *re = compiled("a");
+	struct vcl_regex *re = compiled("a"), *compiled_b = compiled("b");
+	char big[ARENA_LARGE];
 	struct vcl_rig r;
 	struct str s;
 
@@ -163,6 +164,19 @@ test_regsub_room(void)
 	CU_ASSERT(r.ctx.failed);
 	CU_ASSERT_EQUAL(s.len, 0);
 	vcl_rig_end(&r);
+
+	/* with large pieces, what the block has no room for goes on there */
+	vcl_rig_begin(&r, 2048);
+	arena_allow_large(&r.ws, 8 * ARENA_LARGE, NULL);
+	memset(big, 'a', sizeof big);
+	s = vrt_regsub(&r.ctx, true, str_of(big, sizeof big), re, STR("bb"));
+	CU_ASSERT(!r.ctx.failed);
+	CU_ASSERT_EQUAL_FATAL(s.len, 2 * sizeof big);
+	CU_ASSERT_EQUAL(strspn(s.p, "b"), 2 * sizeof big);
+	vrt_regsub(&r.ctx, true, s, compiled_b, STR("01234567"));
+	CU_ASSERT(r.ctx.failed);
+	vcl_rig_end(&r);
+	regex_free(&compiled_b);
 	regex_free(&re);
 
 	/* not a constant: compiled when it runs */

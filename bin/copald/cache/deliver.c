@@ -246,7 +246,7 @@ deliver_has_room(const struct request *req)
 
 	/* twice: the stream writes the head into the workspace */
 	return !h->overflow && h->field_cap - h->field_n >= LATE_FIELDS &&
-	    arena_room(&req->ws) >= http_response_size(h) + 2 * LATE_BYTES;
+	    arena_fits(&req->ws, http_response_size(h) + 2 * LATE_BYTES);
 }
 
 /* --- body ------------------------------------------------------------------ */

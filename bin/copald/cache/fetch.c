@@ -187,12 +187,17 @@ step_connect(struct fetching *x)
 		log_put(&f->log, LOG_FETCH_ERROR, str_from_z(text));
 		return f->blocks.head != NULL ? FS_FAIL : FS_ERROR;
 	}
+	if (x->up.buf != NULL) { /* a long head has made it larger */
+		f->block = x->up.buf;
+		f->block_len = x->up.cap;
+	}
 	memset(&x->up, 0, sizeof x->up);
 	x->answered = false;
 	x->interim_n = 0;
 	x->up.conn = conn;
 	x->up.buf = f->block;
 	x->up.cap = f->block_len;
+	x->up.mem = &f->ws;
 	x->up.first_byte_timeout = timeout_of(f->first_byte_timeout,
 	    b->first_byte_timeout, params->first_byte_timeout);
 	x->up.between_bytes_timeout = timeout_of(f->between_bytes_timeout,

@@ -252,6 +252,15 @@ in_head(const struct http *h, const struct field *f)
 }
 
 static bool
+add_field(struct http *h, const struct field *f)
+{
+	struct field_name name = {str_of(f->name, f->name_len), f->id};
+
+	return http_add(h, &name, str_of(f->value, f->value_len));
+}
+
+/* The fields stay where they are: f->stale is ours, and so is the block. */
+static bool
 merge(struct fetch *f, bool update)
 {
 	const struct http *old = &f->stale->http;
@@ -274,7 +283,7 @@ merge(struct fetch *f, bool update)
 		if (update && !field_stays(x) && in_head(&f->beresp, x) &&
 		    x->id != FIELD_ETAG)
 			continue;
-		if (!add_copy(f, &h, x))
+		if (!add_field(&h, x))
 			return false;
 	}
 	for (unsigned i = 0; update && i < f->beresp.field_n; i++) {
@@ -283,7 +292,7 @@ merge(struct fetch *f, bool update)
 		if (field_stays(x) ||
 		    (x->id == FIELD_ETAG && http_get(&h, FIELD_ETAG).p != NULL))
 			continue;
-		if (!add_copy(f, &h, x))
+		if (!add_field(&h, x))
 			return false;
 	}
 	f->beresp = h;

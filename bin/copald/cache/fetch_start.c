@@ -74,12 +74,19 @@ fetch_wait(struct fetch *f)
 		f->req = NULL;
 }
 
+/*
+ * Most heads of responses are of a few KiB, and what is behind them is of the
+ * body; a longer one moves out of the block (upstream.c).
+ */
+enum { HEAD_ROOM = 32768 };
+
 /* The block of a fetch: struct, log buffer, head of the response, workspace. */
 static struct fetch *
 fetch_new(struct core *c)
 {
 	size_t log = params->vsl_buffer, ws = params->workspace_backend;
-	size_t head = params->http_resp_size;
+	size_t head = params->http_resp_size < HEAD_ROOM ?
+	    params->http_resp_size : HEAD_ROOM;
 	size_t at = (sizeof(struct fetch) + 63) & ~(size_t)63;
 	struct fetch *f = NULL;
 	char *p;
@@ -100,6 +107,8 @@ fetch_new(struct core *c)
 	f->block_len = head;
 	arena_init(&f->ws, p + at + log + ((head + 15) & ~(size_t)15),
 	    ws - 16);
+	arena_allow_large(&f->ws, WS_LARGE_HEADS * params->http_resp_size,
+	    memory_take);
 	return f;
 }
 

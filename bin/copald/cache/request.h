@@ -40,6 +40,12 @@ enum request_step {
 /* Room for fields that we and policy add, beyond http_max_hdr. */
 enum { FIELDS_OWN = 16 };
 
+/*
+ * What a workspace may have for long strings (arena.h), in http_resp_size: for
+ * one to be read, changed, joined with the tags, or written out.
+ */
+enum { WS_LARGE_HEADS = 4 };
+
 /* The cache key: what vcl_hash said, and its hash. */
 struct key {
 	uint8_t hash[STORE_HASH_LEN];

@@ -10,6 +10,7 @@
 #include "deliver.h"
 #include "fetch_head.h"
 #include "forwarded.h"
+#include "memory.h"
 #include "params.h"
 #include "program.h"
 #include "request_impl.h"
@@ -163,6 +164,8 @@ request_new(struct stream *s, struct request *page)
 	at += log;
 	at = (at + 15) & ~(size_t)15;
 	arena_init(&req->ws, (char *)s->mem + at, s->mem_len - at);
+	arena_allow_large(&req->ws, WS_LARGE_HEADS * params->http_resp_size,
+	    memory_take);
 	/* an include begins where the client's request did */
 	req->program = page == NULL ? program_ref_active() :
 	    program_ref(req->top->first_program != NULL ?

@@ -172,12 +172,27 @@ upstream_wait_answer(struct upstream *u, double seconds)
 	return wait_for(u, SOURCE_READ, in_seconds(seconds), UP_FIRST_BYTE);
 }
 
+/* The head is long; its fields are taken apart when it is complete. */
+static bool
+make_room(struct upstream *u, size_t limit)
+{
+	size_t cap = u->cap < limit / 4 ? u->cap * 4 : limit;
+	char *p = arena_bytes(u->mem, cap);
+
+	if (p == NULL)
+		return false;
+	memcpy(p, u->buf, u->have);
+	u->buf = p;
+	u->cap = cap;
+	return true;
+}
+
 enum upstream_error
 upstream_read_head(struct upstream *u, struct http *h,
     struct h1_framing *framing, bool head_request,
     const struct h1_limits *limits)
 {
-	size_t limit = limits->head < u->cap ? limits->head : u->cap;
+	size_t limit = limits->head, room;
 	/* for the first byte; then for all the others: a byte a second is
 	 * progress, but no head */
 	nsec_t whole = in_seconds(u->first_byte_timeout);
@@ -216,10 +231,13 @@ upstream_read_head(struct upstream *u, struct http *h,
 		}
 		if (u->have >= limit)
 			return UP_TOO_LONG;
+		if (u->have == u->cap && !make_room(u, limit))
+			return UP_NO_MEMORY;
+		room = (limit < u->cap ? limit : u->cap) - u->have;
 		deadline = u->have == 0 ? whole :
 		    in_seconds(u->between_bytes_timeout);
-		e = receive(u, u->buf + u->have, limit - u->have, &n,
-		    u->have == 0, deadline < whole ? deadline : whole);
+		e = receive(u, u->buf + u->have, room, &n, u->have == 0,
+		    deadline < whole ? deadline : whole);
 		if (e != UP_OK)
 			return e;
 		if (u->have == 0)

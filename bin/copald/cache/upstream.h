@@ -37,8 +37,9 @@ struct upstream {
 	enum upstream_error (*on_answer)(void *priv) WAITS;
 	void *on_answer_priv;
 	double first_byte_timeout, between_bytes_timeout;
-	char *buf;            /* for the head; of the workspace */
+	char *buf;            /* for the head */
 	size_t cap, have, at; /* bytes after the head begin at at */
+	struct arena *mem;    /* for a larger buf */
 	struct h1_scan scan;
 	struct h1_chunked chunked;
 	uint64_t left;

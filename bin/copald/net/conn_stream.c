@@ -365,7 +365,7 @@ conn_stream_head(struct stream *s, const struct http *h, enum stream_body body,
 	b->out_room = b->framing == OUT_LENGTH && len <= SMALL_BODY ?
 	    (size_t)len : 0;
 	size = http_response_size(h) + 64;
-	if (size + b->out_room > arena_room(mem))
+	if (!arena_fits(mem, size + b->out_room))
 		b->out_room = 0;
 	b->out = arena_bytes(mem, size + b->out_room);
 	if (b->out == NULL)

@@ -135,7 +135,9 @@ core_block_put(struct block_list *l, void *block)
 {
 	size_t size = *(size_t *)((char *)block - 64);
 
-	if (size != l->size || l->n >= BLOCKS_KEPT) {
+	/* near the limit what is kept would be missed */
+	if (size != l->size || l->n >= BLOCKS_KEPT ||
+	    !memory_has_room(MEMORY_CACHE, 0)) {
 		block_free(block);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "fiber.h"
 #include "memory.h"
 #include "params.h"
@@ -22,6 +23,17 @@ memory_charge(int64_t bytes)
 		return;
 	atomic_fetch_add_explicit(&total, memory_mine, memory_order_relaxed);
 	memory_mine = 0;
+}
+
+bool
+memory_take(int64_t bytes)
+{
+	if (bytes > 0 && !memory_has_room(MEMORY_REQUEST, (uint64_t)bytes)) {
+		COUNT_INC(memory_refused);
+		return false;
+	}
+	memory_charge(bytes);
+	return true;
 }
 
 uint64_t

@@ -26,6 +26,8 @@ enum memory_use { /* for what; the later, the more of the limit */
 };
 
 void memory_charge(int64_t bytes);
+/* false: there is no room for them (an arena_charge) */
+bool memory_take(int64_t bytes);
 uint64_t memory_used(void);
 /* of -p memory_limit, or half of the machine, or of its control group */
 uint64_t memory_limit(void);

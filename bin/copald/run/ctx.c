@@ -93,7 +93,7 @@ vcl_keep(struct vcl_ctx *ctx, struct str s, const char *what)
 
 	if (s.p == NULL || s.len == 0)
 		return STR("");
-	if (s.p >= ctx->ws->base && s.p < ctx->ws->base + ctx->ws->used)
+	if (arena_holds(ctx->ws, s.p))
 		return s;
 	if (ctx->program != NULL && program_has_constant(ctx->program, s.p))
 		return s;
@@ -128,7 +128,7 @@ vcl_buf_append(struct vcl_ctx *ctx, struct vcl_buf *b, struct str s,
 		while (cap - b->len < s.len)
 			cap *= 2;
 		/* near the end of the workspace take what is needed only */
-		if (cap > arena_room(ctx->ws))
+		if (!arena_fits(ctx->ws, cap))
 			cap = b->len + s.len;
 		p = arena_bytes(ctx->ws, cap);
 		if (p == NULL) {

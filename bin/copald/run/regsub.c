@@ -2,20 +2,45 @@
  * regsub.c - regsub() and regsuball() of VCL.
  *
  * The result is written into what is left of the arena in one go; nothing
- * else takes from the arena meanwhile.
+ * else takes from the arena meanwhile.  What does not fit there goes on in
+ * large pieces, if the arena has them.
  */
 #include "regsub.h"
 
 struct output {
+	struct arena *arena;
 	char *p;
 	size_t len, room;
+	bool large; /* p is a piece of its own */
 	bool full;
 };
+
+static bool
+make_room(struct output *o, size_t len)
+{
+	size_t room = 2 * (o->len + len);
+	char *p;
+
+	if (room < ARENA_LARGE)
+		room = ARENA_LARGE;
+	if (!o->large)
+		arena_commit(o->arena, o->len);
+	o->large = true;
+	p = arena_bytes(o->arena, room);
+	if (p == NULL)
+		return false;
+	memcpy(p, o->p, o->len);
+	o->p = p;
+	o->room = room;
+	return true;
+}
 
 static void
 put(struct output *o, const char *p, size_t len)
 {
-	if (len > o->room - o->len) {
+	if (o->full)
+		return;
+	if (len > o->room - o->len && !make_room(o, len)) {
 		o->full = true;
 		return;
 	}
@@ -59,7 +84,7 @@ enum regsub_result
 regsub(struct arena *a, bool all, struct str subject,
     const struct vcl_regex *re, struct str sub, struct str *out, int *error)
 {
-	struct output o = {0};
+	struct output o = {.arena = a};
 	regex_groups g;
 	size_t at = 0;
 	int r;
@@ -90,16 +115,14 @@ regsub(struct arena *a, bool all, struct str subject,
 		/* \K in a lookahead: a match that ends where it began */
 	} while (r > 0 && g[1] > at);
 	put(&o, subject.p + at, subject.len - at);
-	if (r < 0) {
-		arena_commit(a, 0);
+	if (!o.large)
+		arena_commit(a, r < 0 || o.full ? 0 : o.len);
+	if (r < 0)
 		return REGSUB_FAILED;
-	}
 	if (o.full) {
-		arena_commit(a, 0);
 		arena_set_overflow(a);
 		return REGSUB_NO_ROOM;
 	}
-	arena_commit(a, o.len);
 	*out = str_of(o.p, o.len);
 	return REGSUB_OK;
 }
