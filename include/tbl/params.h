@@ -56,7 +56,7 @@ PARAM_UINT(max_vcl, 1, 100000, 100, "programs", 0, "Most VCL programs loaded at 
 PARAM_UINT(max_connections, 1, 10000000, 1000000, "connections", 0, "Most client connections open at a time; a further one is closed at once.")
 PARAM_UINT(listen_depth, 1, 65535, 1024, "connections", P_RESTART, "Length of the accept queues.")
 PARAM_BOOL(ban_dups, true, 0, "A ban takes the place of older ones that say the same.")
-PARAM_UINT(ban_cutoff, 0, 1000000000, 0, "bans", P_EXPERT, "Most bans in the list: the oldest are forgotten, and objects that were not tested against them dropped. 0: no limit.")
+PARAM_UINT(ban_cutoff, 0, 1000000000, 200000, "bans", P_EXPERT, "Most bans in the list: beyond, the oldest are forgotten, and objects that were not tested against them dropped. 0: no limit, as in Varnish.")
 PARAM_DURATION(ban_lurker_age, 0, 1e9, 60, 0, "Age at which bans and purges of tags are completed in the background; what is asked for until then is tested for nothing.")
 PARAM_UINT(ban_lurker_batch, 1, 1000000, 64, "objects", P_EXPERT, "Objects that are tested in the background between two rests.")
 PARAM_DURATION(ban_lurker_sleep, 0, 60, 0.01, 0, "How long it rests then. 0: bans are tested at lookups only.")

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tag_marks.h"
 #include "tags.h"
 
 void suite_tags(void);
@@ -124,10 +125,7 @@ test_many(void)
 		snprintf(name, sizeof name, "m%u", i);
 		CU_ASSERT_EQUAL(purge(name, at + i, false), 0);
 	}
-	CU_ASSERT_EQUAL(tags_newest(UINT64_MAX), at + MANY - 1);
-	CU_ASSERT_EQUAL(tags_newest(at + 7), at + 7);
 	tags_forget(at + MANY / 2);
-	CU_ASSERT_EQUAL(tags_newest(at + MANY / 2), 0);
 	for (unsigned i = 0; i < MANY; i += 1000) {
 		struct object *o;
 
@@ -137,7 +135,39 @@ test_many(void)
 		drop(o);
 	}
 	tags_forget(UINT64_MAX);
-	CU_ASSERT_EQUAL(tags_newest(UINT64_MAX), 0);
+}
+
+static void
+test_marks(void)
+{
+	CU_ASSERT_EQUAL(tag_marks_newest(UINT64_MAX), 0);
+	CU_ASSERT_EQUAL(tag_marks_surplus(0), 0);
+	CU_ASSERT_FALSE(tag_marks_forget(UINT64_MAX));
+	for (uint64_t i = 1; i <= MANY; i++)
+		CU_ASSERT(tag_marks_add(3, 10 * i));
+	CU_ASSERT_EQUAL(tag_marks_newest(9), 0);
+	CU_ASSERT_EQUAL(tag_marks_newest(10), 10);
+	CU_ASSERT_EQUAL(tag_marks_newest(5555), 5550);
+	CU_ASSERT_EQUAL(tag_marks_newest(UINT64_MAX), 10 * MANY);
+	CU_ASSERT_EQUAL(tag_marks_surplus(3 * MANY), 0);
+	CU_ASSERT_EQUAL(tag_marks_surplus(300), 10 * 50);
+	CU_ASSERT_FALSE(tag_marks_forget(9));
+	CU_ASSERT(tag_marks_forget(10 * (MANY - 10) + 5));
+	CU_ASSERT_EQUAL(tag_marks_newest(10 * (MANY - 10) + 9), 0);
+	CU_ASSERT_EQUAL(tag_marks_newest(10 * MANY - 1), 10 * (MANY - 1));
+	CU_ASSERT_EQUAL(tag_marks_surplus(30), 0);
+	CU_ASSERT_EQUAL(tag_marks_surplus(29), 10 * (MANY - 5));
+	/* the room of those that were forgotten is used again */
+	for (uint64_t i = MANY + 1; i <= 3 * MANY; i++) {
+		CU_ASSERT(tag_marks_add(1, 10 * i));
+		CU_ASSERT(tag_marks_forget(10 * (i - 5)));
+		CU_ASSERT_EQUAL(tag_marks_newest(10 * (i - 5)), 0);
+		CU_ASSERT_EQUAL(tag_marks_newest(10 * i), 10 * i);
+		if (i > MANY + 5)
+			CU_ASSERT_EQUAL(tag_marks_surplus(5), 0);
+	}
+	tag_marks_free();
+	CU_ASSERT_EQUAL(tag_marks_newest(UINT64_MAX), 0);
 }
 
 void
@@ -149,4 +179,5 @@ suite_tags(void)
 	CU_add_test(s, "hard purges", test_hard);
 	CU_add_test(s, "soft purges", test_soft);
 	CU_add_test(s, "many", test_many);
+	CU_add_test(s, "marks", test_marks);
 }

@@ -2,15 +2,17 @@
  * ban.c - the list of bans, newest first, and the log of invalidations.
  *
  * Readers walk from the newest ban to the position of their object without
- * a lock; the list only grows at its head, and what is cut off at its tail
- * is freed by QSBR.  inval_log.c writes the log; "locked" here means by
- * inval_log_lock, which it holds when it calls begin and end.
+ * a lock; the list only grows at its head, and what leaves it is freed by
+ * QSBR.  The way back, from the oldest on, is for who holds the lock.
+ * inval_log.c writes the log; "locked" here means by inval_log_lock, which it
+ * holds when it calls begin and end.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ban.h"
 #include "ban_expr.h"
+#include "ban_twins.h"
 #include "core.h"
 #include "counters.h"
 #include "inval_log.h"
@@ -29,15 +31,18 @@ enum {
 
 struct ban {
 	struct ban *_Atomic older;
+	struct ban *newer; /* locked */
 	uint64_t seq;
 	double at;
 	struct ban_expr *expr;
-	uint64_t hash; /* what is equal is found without the expressions */
+	struct ban_twin twin;
 	_Atomic uint64_t tests, kills;
 	struct qsbr_item retire;
 };
 
 static struct ban *_Atomic newest;
+static struct ban *oldest; /* locked, as is list_n */
+static unsigned list_n;
 /*
  * Of the newest ban that was forgotten.  An object that was not tested so far
  * was under way then, and can't be tested any more.
@@ -51,26 +56,6 @@ ban_position(void)
 	return inval_log_position();
 }
 
-/* locked */
-static int
-ban_push(struct ban_expr *expr, uint64_t seq, double at)
-{
-	struct ban *b = calloc(1, sizeof *b);
-
-	if (b == NULL)
-		return -1;
-	b->expr = expr;
-	b->hash = ban_expr_hash(expr);
-	b->seq = seq;
-	b->at = at;
-	b->older = atomic_load(&newest);
-	atomic_store_explicit(&newest, b, memory_order_release);
-	/* after the list: who sees the position finds the ban */
-	inval_log_publish(seq);
-	COUNT_INC(bans);
-	return 0;
-}
-
 static void
 ban_freed(struct qsbr_item *i)
 {
@@ -80,14 +65,78 @@ ban_freed(struct qsbr_item *i)
 	free(b);
 }
 
-/* locked; the list is cut after the last ban that is newer */
-static struct ban *
-ban_last_newer(uint64_t upto)
+/* locked */
+static void
+ban_unlink(struct ban *b)
 {
-	struct ban *b = newest;
+	struct ban *older = b->older;
 
-	while (b != NULL && b->older != NULL && b->older->seq > upto)
-		b = b->older;
+	ban_twins_drop(&b->twin);
+	if (older != NULL)
+		older->newer = b->newer;
+	else
+		oldest = b->newer;
+	if (b->newer != NULL)
+		atomic_store_explicit(&b->newer->older, older,
+		    memory_order_release);
+	else
+		atomic_store_explicit(&newest, older, memory_order_release);
+	list_n--;
+	COUNT_ADD(bans, -1);
+	qsbr_retire(&b->retire, ban_freed);
+}
+
+/*
+ * locked.  An older one that says the same is done with: who was not tested
+ * against it will be against b.  In the log it stays until that is trimmed.
+ */
+static void
+ban_link(struct ban *b)
+{
+	struct ban_twin *t = params->ban_dups ?
+	    ban_twins_put(&b->twin, b->expr) : NULL;
+
+	b->older = newest;
+	if (newest != NULL)
+		newest->newer = b;
+	else
+		oldest = b;
+	list_n++;
+	COUNT_INC(bans);
+	atomic_store_explicit(&newest, b, memory_order_release);
+	if (t == NULL)
+		return;
+	ban_unlink((struct ban *)((char *)t - offsetof(struct ban, twin)));
+	COUNT_INC(bans_dups);
+}
+
+/* locked */
+static int
+ban_push(struct ban_expr *expr, uint64_t seq, double at)
+{
+	struct ban *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return -1;
+	b->expr = expr;
+	b->seq = seq;
+	b->at = at;
+	ban_link(b);
+	/* after the list: who sees the position finds the ban */
+	inval_log_publish(seq);
+	return 0;
+}
+
+/* locked; NULL: there is none */
+static struct ban *
+newest_upto(uint64_t upto)
+{
+	struct ban *b = oldest;
+
+	if (b == NULL || b->seq > upto)
+		return NULL;
+	while (b->newer != NULL && b->newer->seq <= upto)
+		b = b->newer;
 	return b;
 }
 
@@ -95,25 +144,25 @@ ban_last_newer(uint64_t upto)
 static void
 forget(uint64_t upto)
 {
-	struct ban *b = ban_last_newer(upto);
-	struct ban *cut = b != NULL ? b->older : NULL;
-
-	if (b != NULL)
-		atomic_store_explicit(&b->older, NULL, memory_order_release);
-	while (cut != NULL) {
-		struct ban *older = cut->older;
-
-		qsbr_retire(&cut->retire, ban_freed);
-		COUNT_ADD(bans, -1);
-		cut = older;
-	}
-	tags_forget(upto);
-	tag_marks_forget(upto);
+	/* the newest is the list's head for readers */
+	while (oldest != newest && oldest->seq <= upto)
+		ban_unlink(oldest);
+	if (tag_marks_forget(upto))
+		tags_forget(upto);
 	/* the newest entry stays: its position must survive a restart */
 	for (unsigned i = 0; i < stevedore_count(); i++)
 		if (stevedore_at(i)->store != NULL)
 			store_inval_trim(stevedore_at(i)->store,
 			    upto < ban_position() ? upto + 1 : ban_position());
+}
+
+/* How far at least */
+static uint64_t
+stored_were_tested(void)
+{
+	uint64_t stored = stevedores_oldest_stored(), lurked = lurker_floor();
+
+	return stored > lurked ? stored : lurked;
 }
 
 /*
@@ -124,49 +173,29 @@ forget(uint64_t upto)
 void
 ban_trim(void)
 {
-	uint64_t oldest = stevedores_oldest_in_memory(), on_disk, tag;
+	uint64_t upto = stored_were_tested(), memory, tag;
 	struct ban *b;
 
+	/* it is a walk over all objects in memory */
+	if (tag_marks_newest(upto) == 0 && newest_upto(upto) == NULL)
+		return;
+	memory = stevedores_oldest_in_memory();
 	/* who is handed to a store from here on asks ban_is_forgotten */
 	inval_gate_close();
-	on_disk = stevedores_oldest_stored();
-	if (on_disk < lurker_floor())
-		on_disk = lurker_floor();
-	if (on_disk < oldest)
-		oldest = on_disk;
-	b = ban_last_newer(oldest);
-	if (b != NULL && b->older != NULL && b->older->seq > forgotten)
-		atomic_store_explicit(&forgotten, b->older->seq,
+	upto = stored_were_tested();
+	if (upto > memory)
+		upto = memory;
+	b = newest_upto(upto);
+	if (b != NULL && b == newest)
+		b = b->older;
+	if (b != NULL && b->seq > forgotten)
+		atomic_store_explicit(&forgotten, b->seq,
 		    memory_order_release);
-	tag = tags_newest(oldest);
+	tag = tag_marks_newest(upto);
 	if (tag > forgotten)
 		atomic_store_explicit(&forgotten, tag, memory_order_release);
 	inval_gate_open();
-	forget(oldest);
-}
-
-/*
- * locked; b is the newest.  One that says the same is done with: who
- * was not tested against it will be against b.  In the log it stays until
- * that is trimmed.
- */
-static void
-drop_duplicates(struct ban *b)
-{
-	struct ban *before = b, *old;
-
-	while ((old = before->older) != NULL) {
-		if (old->hash != b->hash ||
-		    !ban_expr_equal(old->expr, b->expr)) {
-			before = old;
-			continue;
-		}
-		atomic_store_explicit(&before->older, old->older,
-		    memory_order_release);
-		qsbr_retire(&old->retire, ban_freed);
-		COUNT_ADD(bans, -1);
-		COUNT_INC(bans_dups);
-	}
+	forget(upto);
 }
 
 static bool
@@ -209,8 +238,6 @@ ban_end(struct inval_call *call)
 	}
 	c->expr = NULL;
 	COUNT_INC(bans_added);
-	if (params->ban_dups && !ban_expr_is_of_moment(newest->expr))
-		drop_duplicates(newest);
 	if (++added % TRIM_EVERY == 0)
 		ban_trim();
 }
@@ -384,9 +411,8 @@ ban_newest_before(double at)
 	struct ban *b;
 
 	inval_log_lock();
-	for (b = newest; b != NULL && b->seq > upto; b = b->older)
-		;
-	tag = tags_newest(upto);
+	b = newest_upto(upto);
+	tag = tag_marks_newest(upto);
 	if (b != NULL && b->seq > tag)
 		tag = b->seq;
 	inval_log_unlock();
@@ -405,15 +431,16 @@ ban_close(uint64_t upto)
 void
 ban_cut(void)
 {
-	unsigned n = 0;
-	struct ban *b;
+	unsigned max = params->ban_cutoff;
 
 	inval_log_lock();
-	for (b = newest; b != NULL; b = b->older)
-		if (params->ban_cutoff > 0 && ++n > params->ban_cutoff) {
-			ban_forget_untested(b->seq);
-			break;
-		}
+	if (max > 0 && list_n > max) {
+		struct ban *b = oldest;
+
+		for (unsigned n = list_n - max; n > 1; n--)
+			b = b->newer;
+		ban_forget_untested(b->seq);
+	}
 	inval_log_unlock();
 }
 
@@ -438,8 +465,8 @@ load_tags(struct load *l, const struct inval *e, bool is_new)
 		if (!tags_purge(hash, e->seq, e->kind == INVAL_TAGS_SOFT, &hit))
 			l->failed = true;
 	}
-	if (is_new)
-		tag_marks_add(n, e->seq);
+	if (is_new && !tag_marks_add(n, e->seq))
+		l->failed = true;
 }
 
 static void
@@ -479,7 +506,6 @@ load_ban(struct load *l, const struct inval *e)
 		free(b);
 		return;
 	}
-	b->hash = ban_expr_hash(b->expr);
 	b->seq = e->seq;
 	b->at = e->at;
 	l->list[l->n++] = b;
@@ -523,7 +549,6 @@ int
 bans_load(char *err, size_t err_len)
 {
 	struct load l = {0};
-	struct ban *prev = NULL;
 
 	for (unsigned i = 0; i < stevedore_count(); i++) {
 		struct stevedore *stv = stevedore_at(i);
@@ -538,19 +563,14 @@ bans_load(char *err, size_t err_len)
 	}
 	if (l.n > 0)
 		qsort(l.list, l.n, sizeof(struct ban *), ban_order);
-	for (unsigned i = 0; i < l.n; i++) {
-		/* each store has it */
-		if (prev != NULL && prev->seq == l.list[i]->seq) {
+	for (unsigned i = 0; i < l.n; i++)
+		if (newest == NULL || newest->seq != l.list[i]->seq) {
+			ban_link(l.list[i]);
+		} else { /* each store has it */
 			ban_expr_free(&l.list[i]->expr);
 			free(l.list[i]);
-			continue;
 		}
-		l.list[i]->older = prev;
-		prev = l.list[i];
-		COUNT_INC(bans);
-	}
 	free(l.list);
-	newest = prev;
 	if (inval_log_start(l.last) != 0) {
 		snprintf(err, err_len, "No thread for invalidation");
 		return -1;
@@ -569,11 +589,14 @@ bans_free(void)
 
 	lurker_stop();
 	inval_log_stop();
-	newest = NULL;
+	newest = oldest = NULL;
 	for (; b != NULL; b = older) {
 		older = b->older;
+		ban_twins_drop(&b->twin);
 		ban_freed(&b->retire);
 	}
+	ban_twins_free();
+	tag_marks_free();
 }
 
 void

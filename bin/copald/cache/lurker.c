@@ -285,7 +285,8 @@ lurk(void *arg)
 		uint64_t wanted;
 
 		ban_cut();
-		if (params->ban_lurker_sleep <= 0)
+		if (params->ban_lurker_sleep <= 0 ||
+		    inval_log_position() <= done)
 			continue;
 		wanted = ban_newest_before(clock_wall() -
 		    params->ban_lurker_age);

@@ -1,6 +1,9 @@
 /*
- * tag_marks.h - how many tags were purged, and when: marks in the log, by which
- * the older half of them is forgotten when there are too many.
+ * tag_marks.h - which purges of tags are remembered, oldest first, and how many
+ * tags that are: so that who asks for the newest before an instant need not look
+ * at each tag, and the older half is forgotten when there are too many.
+ *
+ * All in inval_log_lock, or at start.
  */
 #ifndef COPAL_TAG_MARKS_H
 #define COPAL_TAG_MARKS_H
@@ -8,12 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * In inval_log_lock, or at start: n more tags were purged at seq.  true: that
- * made a mark.
- */
+/* n more tags are purged at seq, the newest position.  false: no memory. */
 bool tag_marks_add(unsigned n, uint64_t seq);
-/* In inval_log_lock: what is not newer than upto was forgotten. */
-void tag_marks_forget(uint64_t upto);
+/* The newest that is not newer than upto; 0: none. */
+uint64_t tag_marks_newest(uint64_t upto);
+/* What is not newer than upto is forgotten; false: there was nothing. */
+bool tag_marks_forget(uint64_t upto);
+/* 0, or up to where purges must be forgotten, as there are more than max. */
+uint64_t tag_marks_surplus(uint64_t max);
+void tag_marks_free(void); /* the worker's end */
 
 #endif

@@ -277,26 +277,6 @@ tags_hit(struct object *o, uint64_t tested, double now)
 	return false;
 }
 
-uint64_t
-tags_newest(uint64_t upto)
-{
-	uint64_t newest = 0;
-
-	for (struct shard *s = shard; s < shard + SHARDS; s++) {
-		pthread_mutex_lock(&s->lock);
-		for (size_t i = 0; i < s->bucket_n; i++)
-			for (const struct tag *t = s->bucket[i]; t != NULL;
-			    t = t->next) {
-				if (t->hard <= upto && t->hard > newest)
-					newest = t->hard;
-				if (t->soft <= upto && t->soft > newest)
-					newest = t->soft;
-			}
-		pthread_mutex_unlock(&s->lock);
-	}
-	return newest;
-}
-
 void
 tags_forget(uint64_t upto)
 {

@@ -51,8 +51,6 @@ unsigned tags_objects(uint64_t hash);
  */
 bool tags_hit(struct object *, uint64_t tested, double now);
 
-/* The newest purge that is not newer than upto; 0: none. */
-uint64_t tags_newest(uint64_t upto);
 /* Forgets purges that are not newer than upto. */
 void tags_forget(uint64_t upto);
 

@@ -1,6 +1,6 @@
 /*
- * tags_purge.c - purges by tag: entries of the log, and how many of them are
- * remembered.  What they hit is in tags.c.
+ * tags_purge.c - purges by tag: entries of the log (inval_log.h), in memory those
+ * of tags.c and tag_marks.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,45 +17,11 @@ enum {
 	 * more: they cost no lookup anything. */
 	TRIM_EVERY_TAGS = 1024,
 	/*
-	 * So many times TRIM_EVERY_TAGS are remembered, in some 80 MB at
-	 * most; then the older half is forgotten, and with it the objects
-	 * that nobody asked for since.
+	 * So many are remembered, in some 100 MB at most; then the older half is
+	 * forgotten, and with it the objects that nobody asked for since.
 	 */
-	TAG_MARKS = 1024,
+	TAGS_REMEMBERED = 1024 * 1024,
 };
-
-/* Positions in the log with TRIM_EVERY_TAGS tags between, oldest first. */
-static struct {
-	uint64_t at[TAG_MARKS];
-	unsigned n;
-	unsigned tags; /* since the newest */
-} marks;
-
-bool
-tag_marks_add(unsigned n, uint64_t seq)
-{
-	bool made = false;
-
-	for (marks.tags += n; marks.tags >= TRIM_EVERY_TAGS;
-	     marks.tags -= TRIM_EVERY_TAGS) {
-		if (marks.n == TAG_MARKS)
-			marks.n--;
-		marks.at[marks.n++] = seq;
-		made = true;
-	}
-	return made;
-}
-
-void
-tag_marks_forget(uint64_t upto)
-{
-	unsigned n = 0;
-
-	while (n < marks.n && marks.at[n] <= upto)
-		n++;
-	marks.n -= n;
-	memmove(marks.at, marks.at + n, marks.n * sizeof marks.at[0]);
-}
 
 struct tags_call {
 	struct inval_call call;
@@ -64,7 +30,7 @@ struct tags_call {
 };
 
 /*
- * The table first: if the log can't be written some objects go for nothing,
+ * Memory first: if the log can't be written some objects go for nothing,
  * which is better than a purge on disk for which there is no memory.
  */
 static int
@@ -72,28 +38,34 @@ tags_begin(struct inval_call *call)
 {
 	struct tags_call *c = (struct tags_call *)call;
 	bool soft = call->entry.kind == INVAL_TAGS_SOFT;
+	bool ok = tag_marks_add(c->n, call->entry.seq);
 
-	for (unsigned i = 0; i < c->n; i++)
-		if (!tags_purge(c->hash[i], call->entry.seq, soft, &c->hit)) {
-			snprintf(call->err, BAN_ERR_LEN, "No memory");
-			return -1;
-		}
-	return 0;
+	for (unsigned i = 0; ok && i < c->n; i++)
+		ok = tags_purge(c->hash[i], call->entry.seq, soft, &c->hit);
+	if (!ok)
+		snprintf(call->err, BAN_ERR_LEN, "No memory");
+	return ok ? 0 : -1;
 }
 
 static void
 tags_end(struct inval_call *call)
 {
 	struct tags_call *c = (struct tags_call *)call;
+	static unsigned since_trim; /* log locked */
+	uint64_t surplus;
 
 	if (call->result != 0)
 		return;
 	inval_log_publish(call->entry.seq);
 	COUNT_ADD(tags_purged, c->n);
-	if (tag_marks_add(c->n, call->entry.seq))
+	since_trim += c->n;
+	if (since_trim >= TRIM_EVERY_TAGS) {
+		since_trim = 0;
 		ban_trim();
-	if (marks.n == TAG_MARKS)
-		ban_forget_untested(marks.at[TAG_MARKS / 2]);
+	}
+	surplus = tag_marks_surplus(TAGS_REMEMBERED);
+	if (surplus != 0)
+		ban_forget_untested(surplus);
 }
 
 /* Fills in c's hashes; 0 and c->n 0: there are none.  -1: a message */
