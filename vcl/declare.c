@@ -38,7 +38,7 @@ const struct vcc_attribute vcc_probe_attributes[] = {
     {"expected_response", ".expected_response", A_INT, "-1", 100, 999},
     {"timeout", ".timeout", A_DURATION, "-1", 0, 0},
     {"interval", ".interval", A_DURATION, "-1", 0, 0},
-    {"window", ".window", A_INT, "-1", 1, 64},
+    {"window", ".window", A_INT, "-1", 0, 64},
     {"threshold", ".threshold", A_INT, "-1", 0, 64},
     {"initial", ".initial", A_INT, "-1", 0, 1000000},
     {"expect_close", ".expect_close", A_BOOL, "true", 0, 0},
@@ -310,8 +310,7 @@ static void
 check_probe(struct vcc *c, const struct vcc_record *r)
 {
 	const int64_t *v = r->value_i;
-	int64_t window = r->value[WINDOW] ? v[WINDOW] : 8;
-	int64_t threshold = r->value[THRESHOLD] ? v[THRESHOLD] : 3;
+	int64_t window = v[WINDOW], threshold = v[THRESHOLD];
 
 	if (r->value[URL] && r->value[REQUEST])
 		vcc_error(c, r->value_at[REQUEST],
@@ -324,11 +323,6 @@ check_probe(struct vcc *c, const struct vcc_record *r)
 		vcc_error(c, r->value_at[THRESHOLD],
 		    "'.threshold' must not be larger than '.window', which is "
 		    "%lld",
-		    (long long)window);
-	else if (r->value[THRESHOLD] && threshold > window)
-		vcc_warning(c, r->value_at[THRESHOLD],
-		    "'.threshold' is larger than '.window', which is %lld: "
-		    "the backend never gets healthy",
 		    (long long)window);
 }
 

@@ -94,6 +94,16 @@ to_string(struct vcc *c, struct vcc_expr *e)
 	return s;
 }
 
+/*
+ * A probe has no value but its name: it is compared with a text by that, as
+ * Varnish does it.
+ */
+static bool
+is_probe(const struct vcc_expr *e)
+{
+	return e->kind == E_SYMBOL && e->type == TYPE_PROBE;
+}
+
 /* The xids are numbers since Varnish 7.3; older VCL compares them as text. */
 static bool
 is_xid(const struct vcc_expr *e)
@@ -539,6 +549,8 @@ compare(struct vcc *c, unsigned op, struct vcc_expr *l, struct vcc_expr *r)
 	if (is_xid(l) && r->type == TYPE_STRING)
 		l = to_string(c, l);
 	else if (is_xid(r) && l->type == TYPE_STRING)
+		r = to_string(c, r);
+	else if (l->type == TYPE_STRING && is_probe(r))
 		r = to_string(c, r);
 	else if (r->kind == E_STRING && l->type == TYPE_IP)
 		r = to_ip(c, r);

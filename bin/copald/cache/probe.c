@@ -23,6 +23,7 @@ enum {
 	DEFAULT_WINDOW = 8,
 	DEFAULT_THRESHOLD = 3,
 	DEFAULT_STATUS = 200,
+	WINDOW_MAX = 64,       /* bits of a history */
 };
 
 struct probe {
@@ -386,13 +387,24 @@ make_request(struct probe *p, const struct backend *b,
 	return n;
 }
 
-/* key becomes the probe's, or is freed */
+/* Who gives a threshold alone lets one probe fail, as in Varnish. */
+static unsigned
+window_of(const struct vcl_probe_def *d)
+{
+	if (d->window > 0)
+		return (unsigned)d->window;
+	if (d->window == 0 || d->threshold < 0)
+		return DEFAULT_WINDOW;
+	return (unsigned)(d->threshold < WINDOW_MAX ? d->threshold + 1 :
+	    WINDOW_MAX);
+}
+
+/* key becomes the probe's, or is freed; what is 0 is as if not given */
 static struct probe *
 probe_new(const struct backend *b, const struct vcl_probe_def *d, char *key)
 {
-	unsigned window = d->window >= 0 ? (unsigned)d->window :
-	    DEFAULT_WINDOW;
-	unsigned threshold = d->threshold >= 0 ? (unsigned)d->threshold :
+	unsigned window = window_of(d);
+	unsigned threshold = d->threshold > 0 ? (unsigned)d->threshold :
 	    window < DEFAULT_THRESHOLD ? window : DEFAULT_THRESHOLD;
 	unsigned initial = d->initial >= 0 ? (unsigned)d->initial :
 	    threshold - 1;
@@ -404,8 +416,8 @@ probe_new(const struct backend *b, const struct vcl_probe_def *d, char *key)
 		return NULL;
 	}
 	p->key = key;
-	p->timeout = d->timeout >= 0 ? d->timeout : DEFAULT_TIMEOUT;
-	p->interval = d->interval >= 0 ? d->interval : DEFAULT_INTERVAL;
+	p->timeout = d->timeout > 0 ? d->timeout : DEFAULT_TIMEOUT;
+	p->interval = d->interval > 0 ? d->interval : DEFAULT_INTERVAL;
 	p->status = d->expected_response >= 0 ?
 	    (unsigned)d->expected_response : DEFAULT_STATUS;
 	p->expect_close = d->expect_close;
