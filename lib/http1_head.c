@@ -127,7 +127,8 @@ parse_status_line(struct reader *r, const char *p, const char *eol)
 	if (result != H1_OK)
 		return result;
 	p += VERSION_LEN;
-	if (p[0] != ' ' || p[1] < '1' || p[1] > '5' ||
+	/* from 600 on they have no meaning, but are used (RFC 9110 15) */
+	if (p[0] != ' ' || p[1] < '1' || p[1] > '9' ||
 	    !http_char_is(p[2], HTTP_CHAR_DIGIT) ||
 	    !http_char_is(p[3], HTTP_CHAR_DIGIT))
 		return fail(r, H1_BAD, "bad status");
