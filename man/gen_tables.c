@@ -109,27 +109,29 @@ failures(void)
 
 /* ---- parameters ---- */
 
-/* The flags, in the order of the sentences below. */
 enum {
-	P_RESTART = 1,
-	P_DELAYED = 2,
-	P_RELOAD = 4,
-	P_EXPERT = 8,
-	P_NETWORKS = 16,
+#define PARAM_FLAG(name, bit, json, note, sentence) name = bit,
+#include "tbl/param_flags.h"
+#undef PARAM_FLAG
 };
 
 static void
 flags_and_doc(unsigned flags, const char *doc)
 {
+	static const struct {
+		unsigned bit;
+		const char *sentence;
+	} said[] = {
+#define PARAM_FLAG(name, bit, json, note, sentence) {name, sentence},
+#include "tbl/param_flags.h"
+#undef PARAM_FLAG
+	};
+
 	line(doc);
-	if (flags & P_RESTART)
-		line("Takes effect when the worker starts again.");
-	if (flags & P_DELAYED)
-		line("Takes effect for new connections or objects.");
-	if (flags & P_RELOAD)
-		line("Takes effect when VCL programs are loaded again.");
-	if (flags & P_EXPERT)
-		line("For experts.");
+	for (unsigned i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		if ((flags & said[i].bit) && said[i].sentence != NULL)
+			line(said[i].sentence);
+	}
 }
 
 /* 32768: 32k */
@@ -151,11 +153,12 @@ put_bytes(double v)
 
 /* ".br"-separated facts below the name of a parameter. */
 static void
-number(const char *name, double min, double max, double def, const char *unit)
+number(const char *name, double min, double max, double def, const char *unit,
+    unsigned flags)
 {
 	item(name);
-	printf("Default: %.10g %s, from %.10g to %.10g.\n.br\n", def, unit, min,
-	    max);
+	printf("Default: %.10g %s, from %.10g to %.10g%s.\n.br\n", def, unit,
+	    min, max, flags & P_NEVER ? ", or never" : "");
 }
 
 static void
@@ -184,13 +187,13 @@ static void
 params(void)
 {
 #define PARAM_DURATION(name, min, max, def, flags, doc)                        \
-	number(#name, min, max, def, "seconds");                               \
+	number(#name, min, max, def, "seconds", flags);                               \
 	flags_and_doc(flags, doc);
 #define PARAM_BYTES(name, min, max, def, flags, doc)                           \
 	bytes(#name, min, max, def);                                           \
 	flags_and_doc(flags, doc);
 #define PARAM_UINT(name, min, max, def, unit, flags, doc)                      \
-	number(#name, min, max, def, unit);                                    \
+	number(#name, min, max, def, unit, flags);                                    \
 	flags_and_doc(flags, doc);
 #define PARAM_BOOL(name, def, flags, doc)                                      \
 	text(#name, (def) ? "on" : "off");                                     \

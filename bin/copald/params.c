@@ -207,12 +207,14 @@ parse_value(const struct param_info *p, const char *text, double *v,
 
 	switch (p->kind) {
 	case PARAM_IS_DURATION:
-		if (param_parse_duration(text, v))
+		if ((p->flags & P_NEVER) && !strcmp(text, "never"))
+			*v = INFINITY;
+		if (isinf(*v) || param_parse_duration(text, v))
 			return true;
 		snprintf(err, PARAM_ERR_MAX,
 		    "Invalid number (%.100s): "
-		    "seconds, or a number and ms, s, m, h, d, w or y",
-		    text);
+		    "seconds, or a number and ms, s, m, h, d, w or y%s",
+		    text, p->flags & P_NEVER ? "; or never" : "");
 		return false;
 	case PARAM_IS_BYTES:
 		if (param_parse_bytes(text, v)) {
@@ -225,6 +227,10 @@ parse_value(const struct param_info *p, const char *text, double *v,
 		    text);
 		return false;
 	case PARAM_IS_UINT:
+		if (!strcasecmp(text, "unlimited")) {
+			*v = p->max;
+			return true;
+		}
 		end = parse_number(text, v);
 		if (end != NULL && *end == '\0' && *v == floor(*v))
 			return true;
@@ -252,7 +258,7 @@ number_text(const struct param_info *p, double v, char out[PARAM_TEXT_MAX])
 
 	switch (p->kind) {
 	case PARAM_IS_DURATION:
-		snprintf(out, PARAM_TEXT_MAX, "%.3f", v);
+		snprintf(out, PARAM_TEXT_MAX, isinf(v) ? "never" : "%.3f", v);
 		break;
 	case PARAM_IS_BYTES:
 		while (v > 0 && unit < 5 && fmod(v, 1024) == 0) {
@@ -404,7 +410,7 @@ param_set_text(
 		snprintf(err, PARAM_ERR_MAX, "Must be at least %s", bound);
 		return false;
 	}
-	if (v > p->max) {
+	if (v > p->max && !isinf(v)) {
 		number_text(p, p->max, bound);
 		snprintf(err, PARAM_ERR_MAX, "Must be no more than %s", bound);
 		return false;

@@ -60,11 +60,9 @@ enum param_kind {
 };
 
 enum {
-	P_RESTART = 1,
-	P_DELAYED = 2,
-	P_RELOAD = 4,
-	P_EXPERT = 8,
-	P_NETWORKS = 16,
+#define PARAM_FLAG(name, bit, json, note, sentence) name = bit,
+#include "tbl/param_flags.h"
+#undef PARAM_FLAG
 };
 
 struct param_info {
@@ -92,7 +90,7 @@ const struct param_info *param_find(const char *name); /* NULL: no such */
 const char *param_compat_reason(const char *name);
 
 /*
- * Sets it from text: 10, 1.5s, 2h; 64k, 1.5M; on, off, true, yes...  false
+ * Sets it from text: 10, 1.5s, 2h, never; unlimited (the largest); 64k, 1.5M; on, off, true, yes...  false
  * with the reason in err, without a newline, if it is no such value or out
  * of bounds; nothing is changed then.
  */

@@ -5,9 +5,10 @@
  * PARAM_UINT(name, min, max, default, unit, flags, doc)
  * PARAM_BOOL(name, default, flags, doc)
  * PARAM_STRING(name, default, flags, doc)
- * flags: 0, or P_RESTART (takes effect when the worker starts again),
- * P_DELAYED (for new connections or objects), P_RELOAD (when VCL programs are
- * loaded again), P_EXPERT; P_NETWORKS: a string that is a list of networks.
+ * flags (param_flags.h): 0, or P_RESTART (takes effect when the worker starts
+ * again), P_DELAYED (for new connections or objects), P_RELOAD (when VCL
+ * programs are loaded again), P_EXPERT; P_NETWORKS: a string that is a list of
+ * networks; P_NEVER: a duration that can be "never".
  */
 PARAM_UINT(workers, 0, 1024, 0, "cores", P_RESTART, "Cores used, a thread and an accept queue each; 0: as many as the machine has.")
 PARAM_DURATION(default_ttl, 0, 1e9, 120, 0, "Time to live of an object when neither the origin nor VCL says. One with Last-Modified lives a tenth of the time since then, at most a day. 0: neither.")
@@ -15,17 +16,18 @@ PARAM_DURATION(default_grace, 0, 1e9, 10, 0, "How long beyond its ttl an object 
 PARAM_DURATION(default_keep, 0, 1e9, 0, 0, "How long beyond ttl and grace an object is kept for conditional requests to the origin.")
 PARAM_DURATION(uncacheable_ttl, 0, 1e9, 120, 0, "How long builtin.vcl remembers that a response can't be cached.")
 PARAM_DURATION(timeout_idle, 0, 1e6, 5, 0, "Idle time after which a client's connection is closed.")
+PARAM_DURATION(timeout_linger, 0, 1e6, 0.05, 0, "What sess.timeout_linger reads when policy has not set it; no other effect: a connection that waits costs no thread.")
 PARAM_DURATION(timeout_req, 0, 1e6, 10, 0, "Time to receive a whole request head, counted from its first byte.")
 PARAM_DURATION(timeout_body, 0, 1e6, 60, 0, "Longest time without progress while a request body is received.")
 PARAM_BYTES(body_rate_min, 0, 1073741824, 16, 0, "Least bytes a second, on average, of a request body, once a client was waited for as long as timeout_body in all; the time that an origin takes does not count. A client that trickles is answered 408: each holds a workspace and a connection to an origin. 0: any that timeout_body allows.")
-PARAM_DURATION(idle_send_timeout, 0, 1e6, 60, 0, "Longest time without progress while a response is sent.")
-PARAM_DURATION(send_timeout, 0, 1e9, 600, 0, "Total time to send a response.")
-PARAM_DURATION(connect_timeout, 0, 1e6, 3.5, 0, "Time to connect to a backend. VCL can override it.")
-PARAM_DURATION(first_byte_timeout, 0, 1e6, 60, 0, "Time until the first byte of a backend's response, and from there until its head is complete. VCL can override it.")
-PARAM_DURATION(between_bytes_timeout, 0, 1e6, 60, 0, "Time between two reads of a backend's response. VCL can override it.")
+PARAM_DURATION(idle_send_timeout, 0, 1e6, 60, P_NEVER, "Longest time without progress while a response is sent.")
+PARAM_DURATION(send_timeout, 0, 1e9, 600, P_NEVER, "Total time to send a response.")
+PARAM_DURATION(connect_timeout, 0, 1e6, 3.5, P_NEVER, "Time to connect to a backend. VCL can override it.")
+PARAM_DURATION(first_byte_timeout, 0, 1e6, 60, P_NEVER, "Time until the first byte of a backend's response, and from there until its head is complete. VCL can override it.")
+PARAM_DURATION(between_bytes_timeout, 0, 1e6, 60, P_NEVER, "Time between two reads of a backend's response. VCL can override it.")
 PARAM_DURATION(expect_timeout, 0, 3600, 1, 0, "A client that expects 100 (Continue) is passed on with that: how long the backend may think before it gets the body unasked. 0: the client is told to go on at once, and the backend is not asked.")
 PARAM_DURATION(backend_idle_timeout, 0, 1e6, 60, 0, "How long an unused connection to a backend is kept. VCL can override it.")
-PARAM_DURATION(backend_wait_timeout, 0, 1e6, 30, 0, "How long a request waits in line when a backend's max_connections are at work. VCL can override it.")
+PARAM_DURATION(backend_wait_timeout, 0, 1e6, 30, P_NEVER, "How long a request waits in line when a backend's max_connections are at work. VCL can override it.")
 PARAM_DURATION(dns_ttl_min, 0.01, 1e6, 1, 0, "Addresses of a backend's name are kept at least so long, whatever DNS says.")
 PARAM_DURATION(dns_ttl_max, 0.01, 1e6, 3600, 0, "Addresses of a backend's name are kept at most so long.")
 PARAM_DURATION(dns_retry, 0.01, 1e6, 5, 0, "When a backend's name does not resolve: time until it is asked for again. The addresses that it had are kept.")
@@ -33,12 +35,12 @@ PARAM_DURATION(dns_timeout, 0.01, 60, 2, P_EXPERT, "How long a DNS server has fo
 PARAM_UINT(retry_budget, 0, 100, 10, "percent", 0, "How many requests a backend may be sent again, of a hundred: after a kept connection had failed, and by return (retry) to the same backend. 100: no limit.")
 PARAM_UINT(retry_free, 0, 1000000, 10, "retries", 0, "Retries beyond retry_budget that a backend may get in ten seconds, so that little traffic can retry, too.")
 PARAM_UINT(backend_max_idle, 0, 1000000, 1000, "connections", 0, "Most unused connections that are kept to a backend, by all cores together. VCL can override it.")
-PARAM_DURATION(pipe_timeout, 0, 1e6, 60, 0, "Idle time after which a piped connection is closed.")
-PARAM_DURATION(pipe_task_deadline, 0, 1e9, 0, 0, "How long a piped connection may last, however busy it is; 0: for ever. VCL can override it.")
+PARAM_DURATION(pipe_timeout, 0, 1e6, 60, P_NEVER, "Idle time after which a piped connection is closed.")
+PARAM_DURATION(pipe_task_deadline, 0, 1e9, 0, P_NEVER, "How long a piped connection may last, however busy it is; 0: for ever. VCL can override it.")
 PARAM_DURATION(shutdown_timeout, 0, 3600, 5, 0, "How long requests in progress may take when the worker stops.")
 PARAM_DURATION(ping_interval, 0, 3600, 3, P_EXPERT, "How often the manager asks the worker whether it lives; 0: never.")
 PARAM_DURATION(vcl_cooldown, 1, 1e6, 600, 0, "How long a VCL program in state auto stays warm after another one was made active.")
-PARAM_DURATION(cli_timeout, 0, 3600, 60, 0, "How long the manager waits for an answer of the worker before it restarts it.")
+PARAM_DURATION(cli_timeout, 0, 3600, 60, P_NEVER, "How long the manager waits for an answer of the worker before it restarts it.")
 PARAM_BYTES(http_req_size, 256, 1048576, 32768, P_DELAYED, "Largest request head.")
 PARAM_BYTES(http_req_hdr_len, 40, 1048576, 8192, P_DELAYED, "Longest field line of a request head. The request line may be as long as http_req_size lets it.")
 PARAM_BYTES(http_resp_size, 256, 1048576, 262144, P_DELAYED, "Largest response head of a backend. What is beyond 32 KiB of it takes memory only while it is there. A workspace takes strings of 16 KiB and more from the heap, four times http_resp_size in all.")

@@ -32,7 +32,7 @@ VCL_VAR(local_socket, "local.socket", STRING, VS_CLIENT | VS_BACKEND | VS_ONLY41
 VCL_VAR(sess_idle_send_timeout, "sess.idle_send_timeout", DURATION, VS_CLIENT, VS_CLIENT, VS_CLIENT, "How long a send to the client may make no progress.")
 VCL_VAR(sess_send_timeout, "sess.send_timeout", DURATION, VS_CLIENT, VS_CLIENT, VS_CLIENT, "How long sending one response may take.")
 VCL_VAR(sess_timeout_idle, "sess.timeout_idle", DURATION, VS_CLIENT, VS_CLIENT, VS_CLIENT, "How long this connection may be idle between requests.")
-VCL_VAR(sess_timeout_linger, "sess.timeout_linger", DURATION, VS_CLIENT, VS_CLIENT, VS_CLIENT, "How long a connection stays ready after a response.")
+VCL_VAR(sess_timeout_linger, "sess.timeout_linger", DURATION, VS_CLIENT, VS_CLIENT, VS_CLIENT, "Has no effect: a connection that waits costs no thread. It reads what was set, else the parameter.")
 VCL_VAR(sess_xid, "sess.xid", INT, VS_CLIENT | VS_BACKEND | VS_ONLY41, VS_NONE, VS_NONE, "The connection's id.")
 VCL_VAR(now, "now", TIME, VS_ALL, VS_NONE, VS_NONE, "The time; the same until the built-in sub has returned.")
 

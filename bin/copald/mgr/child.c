@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -447,7 +448,7 @@ static unsigned
 ask(struct cli_answer *out, unsigned n, char *const *word, double timeout)
 {
 	char *line = cli_words_join(n, word);
-	int ms = (int)(timeout * 1e3);
+	int ms = (int)(fmin(timeout, 1e6) * 1e3);
 	struct cli_answer a;
 	bool ok;
 

@@ -1,6 +1,7 @@
 /*
  * param_cmd.c - param.show, param.set, param.reset.
  */
+#include <math.h>
 #include <string.h>
 
 #include "child.h"
@@ -8,6 +9,17 @@
 #include "params.h"
 
 enum { NAME_WIDTH = 29, DOC_WIDTH = 64 };
+
+static const struct {
+	unsigned bit;
+	const char *json, *note;
+} flags[] = {
+#define PARAM_FLAG(name, bit, json, note, sentence) {name, json, note},
+#include "tbl/param_flags.h"
+#undef PARAM_FLAG
+};
+
+enum { FLAG_N = sizeof(flags) / sizeof(flags[0]) };
 
 /* Prose, folded, each line behind eight spaces. */
 static void
@@ -71,20 +83,10 @@ show_long(const struct param_info *p, struct cli_answer *out)
 	if (param_max_text(p, text))
 		cli_out(out, "        Maximum is: %s\n", text);
 	show_note(p->doc, out);
-	if (p->flags & P_RESTART)
-		show_note("NB: This parameter will not take any effect until "
-			  "the child process has been restarted.",
-		    out);
-	if (p->flags & P_RELOAD)
-		show_note("NB: This parameter will not take any effect until "
-			  "the VCL programs have been reloaded.",
-		    out);
-	if (p->flags & P_DELAYED)
-		show_note("NB: This parameter takes effect for what begins "
-			  "after it was set.",
-		    out);
-	if (p->flags & P_EXPERT)
-		show_note("NB: Its default is right nearly everywhere.", out);
+	for (unsigned i = 0; i < FLAG_N; i++) {
+		if ((p->flags & flags[i].bit) && flags[i].note != NULL)
+			show_note(flags[i].note, out);
+	}
 	if (param_is_locked(p))
 		show_note("NB: It is read-only (-r).", out);
 	cli_out_str(out, STR("\n"));
@@ -105,7 +107,10 @@ json_value(const struct param_info *p, struct cli_answer *out)
 	cli_out_str(out, STR(",\n    \"value\": "));
 	switch (p->kind) {
 	case PARAM_IS_DURATION:
-		cli_out(out, "%.3f", *(const double *)at);
+		if (isinf(*(const double *)at))
+			cli_out_str(out, STR("\"never\""));
+		else
+			cli_out(out, "%.3f", *(const double *)at);
 		break;
 	case PARAM_IS_BYTES:
 		cli_out(out, "%llu", (unsigned long long)*(const uint64_t *)at);
@@ -126,15 +131,6 @@ json_value(const struct param_info *p, struct cli_answer *out)
 static void
 show_json(const struct param_info *p, struct cli_answer *out)
 {
-	static const struct {
-		unsigned flag;
-		const char *name;
-	} flags[] = {
-	    {P_RESTART, "must_restart"},
-	    {P_RELOAD, "must_reload"},
-	    {P_DELAYED, "delayed_effect"},
-	    {P_EXPERT, "wizard"},
-	};
 	char text[PARAM_TEXT_MAX];
 	bool first = true;
 
@@ -153,11 +149,11 @@ show_json(const struct param_info *p, struct cli_answer *out)
 		json_field("maximum", text, out);
 	json_field("description", p->doc, out);
 	cli_out_str(out, STR(",\n    \"flags\": ["));
-	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		if (!(p->flags & flags[i].flag))
+	for (unsigned i = 0; i < FLAG_N; i++) {
+		if (!(p->flags & flags[i].bit) || flags[i].json == NULL)
 			continue;
 		cli_out(
-		    out, "%s\n      \"%s\"", first ? "" : ",", flags[i].name);
+		    out, "%s\n      \"%s\"", first ? "" : ",", flags[i].json);
 		first = false;
 	}
 	cli_out(out, "%s]\n  }", first ? "" : "\n    ");

@@ -146,6 +146,6 @@ vrt_r_sess_xid(struct vcl_ctx *ctx)
 SESS(idle_send_timeout, params->idle_send_timeout)
 SESS(send_timeout, params->send_timeout)
 SESS(timeout_idle, params->timeout_idle)
-SESS(timeout_linger, 0)
+SESS(timeout_linger, params->timeout_linger)
 
 VAR_READ(TIME, now, ctx->now)

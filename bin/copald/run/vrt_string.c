@@ -3,6 +3,7 @@
  *
  * A string lives in the transaction's workspace, or where it was found.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "acl.h"
@@ -129,7 +130,8 @@ vrt_real_string(struct vcl_ctx *ctx, double d)
 struct str
 vrt_duration_string(struct vcl_ctx *ctx, double d)
 {
-	return vrt_real_string(ctx, d);
+	/* "never", in the digits that Varnish has for it */
+	return vrt_real_string(ctx, isinf(d) ? 999999999999.999 : d);
 }
 
 struct str
