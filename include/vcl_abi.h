@@ -45,7 +45,7 @@ struct vcl_ctx;   /* the transaction; a program sees its head only */
 struct vcl_ctx_head {
 	/* something failed, or vrt_call() ended the sub: it returns FAIL */
 	bool failed;
-	const char *where; /* "file:line" of the call under way, NULL at first */
+	const char *where; /* "file:line" of the call under way, or NULL */
 };
 
 /*
@@ -170,7 +170,7 @@ struct vcl_backend_def {
 	const char *name;
 	struct str host, port, path; /* path: unix socket; p NULL if absent */
 	struct str host_header;
-	struct backend **via;        /* instance of the one to go through, NULL */
+	struct backend **via;        /* instance to go through, or NULL */
 	struct str authority;        /* for via; p NULL: host_header or host */
 	double connect_timeout, first_byte_timeout, between_bytes_timeout;
 	                             /* < 0: the parameter */
@@ -182,7 +182,7 @@ struct vcl_backend_def {
 	unsigned proxy_header;       /* 0, 1, 2 */
 	bool none;                   /* backend x none; */
 	const struct vcl_probe_def *probe;
-	struct vcl_blob preamble;    /* sent on new connections; p NULL if none */
+	struct vcl_blob preamble; /* sent on new connections; p may be NULL */
 	struct backend **instance;   /* filled in */
 };
 
@@ -199,7 +199,7 @@ struct vcl_acl_entry {
 	struct str host;             /* an address or a name to resolve */
 	int mask;                    /* -1: none given */
 	bool negated;
-	bool optional;               /* in parentheses: ignored if it does not resolve */
+	bool optional;               /* in parentheses: need not resolve */
 };
 
 #define VCL_ACL_LOG          1u  /* +log */
@@ -221,7 +221,7 @@ struct vcl_label_def {
 };
 
 struct vcl_source {
-	const char *path;            /* as it was found, "<builtin>", "<inline>" */
+	const char *path;            /* as found, "<builtin>", "<inline>" */
 	struct str text;
 };
 
@@ -249,7 +249,7 @@ struct vcl_program_info {
 	vcl_sub_fn *sub[VCL_SUB_MAX]; /* never NULL: builtin.vcl is appended */
 	const struct vcl_backend_def *backend;
 	unsigned backend_n;
-	struct backend **default_backend; /* instance of the default; NULL if none */
+	struct backend **default_backend; /* instance of it; NULL if none */
 	const struct vcl_probe_def *const *probe; /* the named ones */
 	unsigned probe_n;
 	const struct vcl_acl_def *acl;
@@ -279,7 +279,7 @@ struct vcl_program_info {
 /* The one symbol that a program exports. */
 extern const struct vcl_program_info vcl_program;
 
-/* --- flow ------------------------------------------------------------ */
+/* --- flow ---------------------------------------------------------------- */
 
 /* return (synth(status, reason)), return (error(...)): record the arguments */
 void vrt_set_synth(struct vcl_ctx *, int64_t status, struct str reason);
@@ -304,7 +304,7 @@ vrt_at(struct vcl_ctx *ctx, const char *where)
 	((struct vcl_ctx_head *)(void *)ctx)->where = where;
 }
 
-/* --- strings --------------------------------------------------------- */
+/* --- strings ------------------------------------------------------------- */
 
 /*
  * What is unset (p NULL) equals nothing, not even itself or "", and is neither
@@ -365,7 +365,7 @@ struct str vrt_acl_string(const struct vcl_acl *);
 struct str vrt_probe_string(const struct vcl_probe_def *);
 struct str vrt_blob_string(struct vcl_ctx *, struct vcl_blob); /* :base64: */
 
-/* --- numbers: no overflow and no zero divisor stops the worker -------- */
+/* --- numbers: no overflow and no zero divisor stops the worker ----------- */
 
 VCL_INLINE int64_t
 vrt_int_add(int64_t a, int64_t b)
@@ -419,14 +419,14 @@ vrt_real_bytes(struct vcl_ctx *ctx, double d)
 	return 0;
 }
 
-/* --- addresses ------------------------------------------------------- */
+/* --- addresses ----------------------------------------------------------- */
 
 bool vrt_acl_match(struct vcl_ctx *, const struct vcl_acl *,
     const struct addr *);
 bool vrt_ip_eq(const struct addr *, const struct addr *);
 /* a string constant where an IP is wanted: parsed once, when it loads */
 
-/* --- heads ----------------------------------------------------------- */
+/* --- heads --------------------------------------------------------------- */
 
 struct str vrt_hdr_get(struct vcl_ctx *, enum vcl_http,
     const struct vcl_header *);
@@ -442,7 +442,7 @@ struct str vrt_ids_get(struct vcl_ctx *, enum vcl_http,
 void vrt_ids_unset(struct vcl_ctx *, enum vcl_http,
     const struct vcl_header *);
 
-/* --- actions --------------------------------------------------------- */
+/* --- actions ------------------------------------------------------------- */
 
 void vrt_hash_data(struct vcl_ctx *, struct str);
 void vrt_synthetic(struct vcl_ctx *, struct str); /* appends to the body */

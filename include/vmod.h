@@ -2,9 +2,9 @@
  * vmod.h - what a module may use of the worker.
  *
  * A module is a description, whose format is in copalvmod(1), and C functions
- * of the prototypes that copalvmod makes of it.  They run on a core's fiber: many at once, one a
- * core, each with its own struct vcl_ctx.  What they keep between calls is
- * shared by all cores and protected by the module.
+ * of the prototypes that copalvmod makes of it.  They run on a core's fiber:
+ * many at once, one a core, each with its own struct vcl_ctx.  What they keep
+ * between calls is shared by all cores and protected by the module.
  *
  * A function that can't do its work calls vrt_failf() and returns any value
  * of its type; the transaction then ends with a 503 and a VCL_Error in the
@@ -26,7 +26,8 @@
  * A module runs in a copald of the same major version and of the same or a
  * later minor one.  Additions make a new minor version, all other changes
  * to this file, to vmod_director.h, and to what vcl_abi.h says of types and
- * of functions that modules call, a new major one.  A patch release has neither.
+ * of functions that modules call, a new major one.  A patch release has
+ * neither.
  */
 #define VMOD_ABI_MAJOR 1
 #define VMOD_ABI_MINOR 0
@@ -56,7 +57,7 @@ struct vmod_module {
 	unsigned function_n;
 };
 
-/* --- memory of the task: gone with it --------------------------------- */
+/* --- memory of the task: gone with it ------------------------------------ */
 
 /* n bytes, 8-byte aligned, not zeroed; NULL: full, recorded as a failure */
 void *vrt_alloc(struct vcl_ctx *, size_t n);
@@ -85,7 +86,7 @@ const struct sockaddr *vrt_ip_sockaddr(VCL_IP, unsigned *len);
 /* An IP of one, in the workspace; NULL: full, or len is too large: failed. */
 VCL_IP vrt_ip_new(struct vcl_ctx *, const struct sockaddr *, unsigned len);
 
-/* --- messages ---------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------ */
 
 /* Records a failure: the task ends with 503; logged as VCL_Error. */
 void vrt_failf(struct vcl_ctx *, const char *fmt, ...)
@@ -95,7 +96,7 @@ void vrt_log(struct vcl_ctx *, struct str);
 void vrt_log_error(struct vcl_ctx *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* --- where a call comes from -------------------------------------------- */
+/* --- where a call comes from --------------------------------------------- */
 
 enum vcl_sub_id vrt_sub(const struct vcl_ctx *);
 /* Of a request (true) or of a fetch; false too in vcl_init and vcl_fini. */
@@ -113,7 +114,7 @@ bool vrt_is_dry(const struct vcl_ctx *);
  */
 bool vrt_call(struct vcl_ctx *, VCL_SUB);
 
-/* --- heads: all fields, by their place ---------------------------------- */
+/* --- heads: all fields, by their place ----------------------------------- */
 
 /* Is there such a head here? */
 bool vrt_has_head(const struct vcl_ctx *, enum vcl_http);
@@ -138,7 +139,7 @@ void vrt_field_set(struct vcl_ctx *, enum vcl_http, struct str name,
 void vrt_field_replace(struct vcl_ctx *, enum vcl_http, unsigned i,
     struct str name, struct str value);
 
-/* --- regular expressions that are not constants of the program ---------- */
+/* --- regular expressions that are not constants of the program ----------- */
 
 /* NULL with a message in err; the caller's, to vrt_regex_free(). */
 struct vcl_regex *vrt_regex_new(struct str pattern, char *err, size_t err_len);

@@ -65,7 +65,7 @@ double vrt_backend_response_time(const struct backend *);
 /* The backend of that name of the program that runs; NULL: there is none. */
 struct backend *vrt_backend_by_name(struct vcl_ctx *, struct str name);
 
-/* --- of list() ------------------------------------------------------- */
+/* --- of list() ----------------------------------------------------------- */
 
 /* A value of the director itself; json: as it is, so strings with quotes. */
 void vrt_director_list_value(struct vmod_director_list *, const char *key,

@@ -53,7 +53,7 @@ enum {
 	CLI_ANSWER_MAX = 99999999,
 };
 
-/* --- words ----------------------------------------------------------- */
+/* --- words --------------------------------------------------------------- */
 
 struct cli_words {
 	unsigned n;
@@ -70,7 +70,7 @@ void cli_words_free(struct cli_words *);
 /* Words as a line with its newline, quoted where needed; NULL: no memory. */
 char *cli_words_join(unsigned n, char *const *word);
 
-/* --- commands from a stream ------------------------------------------ */
+/* --- commands from a stream ---------------------------------------------- */
 
 struct cli_input {
 	char *p;
@@ -85,7 +85,7 @@ bool cli_input_add(struct cli_input *, const void *, size_t);
 /* Takes the next whole command; false: it has not come yet. */
 bool cli_input_next(struct cli_input *, struct cli_words *);
 
-/* --- answers --------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------- */
 
 struct cli_answer {
 	unsigned status;
@@ -116,7 +116,7 @@ void cli_json_str(struct cli_answer *, struct str);
 /* The head line of an answer; out is NUL-terminated. */
 void cli_head(char out[CLI_HEAD_LEN + 1], unsigned status, size_t len);
 
-/* --- blocking use of a socket ---------------------------------------- */
+/* --- blocking use of a socket -------------------------------------------- */
 
 /*
  * Sends everything; 0, or -1 with errno, ETIMEDOUT after timeout_ms.  No

@@ -194,7 +194,7 @@ decoder_wants_more(const struct codec *c, const struct io *io)
 	return c->in == 0 ? CODEC_END : CODEC_BAD;
 }
 
-/* --- gzip ------------------------------------------------------------------ */
+/* --- gzip ---------------------------------------------------------------- */
 
 /* zlib counts in unsigned int. */
 static unsigned
@@ -277,7 +277,7 @@ gunzip(struct codec *c, const struct io *io)
 	}
 }
 
-/* --- br -------------------------------------------------------------------- */
+/* --- br ------------------------------------------------------------------ */
 
 static enum codec_result
 br(struct codec *c, const struct io *io)
@@ -344,7 +344,7 @@ unbr(struct codec *c, const struct io *io)
 	}
 }
 
-/* --- zstd ------------------------------------------------------------------ */
+/* --- zstd ---------------------------------------------------------------- */
 
 static enum codec_result
 zstd_failed(size_t r)

@@ -45,7 +45,7 @@ enum codec_result {
 struct codec_limits {
 	int level;          /* encoder: gzip 0-9, br 0-11, zstd 1-19 */
 	int memory;         /* encoder, gzip: 1-9 */
-	/* decoder: beyond its first MiB, output for each byte of input; 0: any */
+	/* decoder, beyond the first MiB: output a byte of input; 0: any */
 	unsigned max_ratio;
 	uint64_t size;      /* encoder: of all the input; 0: not known */
 };

@@ -21,7 +21,7 @@ coding_name(enum coding c)
 	return STR("identity");
 }
 
-/* --- Accept-Encoding ------------------------------------------------------- */
+/* --- Accept-Encoding ----------------------------------------------------- */
 
 /* What is named is a little better than what "*" stands for. */
 enum { NAMED = 1, BY_STAR = 0, RANK_MAX = 2 * 1000 };
@@ -156,7 +156,7 @@ accepted_best(const struct accepted *a)
 	return codings;
 }
 
-/* --- types ----------------------------------------------------------------- */
+/* --- types --------------------------------------------------------------- */
 
 /* Beside text, JSON and XML; fonts are those without packing of their own. */
 static const struct str packing_types[] = {

@@ -264,7 +264,8 @@ counters_clear(struct counters_map *m)
 void
 counters_bind(struct counters_map *m, unsigned block)
 {
-	counters_mine = block < m->blocks ? &m->block[block] : &counters_nowhere;
+	counters_mine =
+	    block < m->blocks ? &m->block[block] : &counters_nowhere;
 }
 
 int64_t

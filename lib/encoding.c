@@ -197,7 +197,7 @@ read_base64(const struct alphabet *a, struct str text, uint8_t *out,
 		*p++ = (uint8_t)bits;
 		n = 0;
 	}
-	/* six bits are no byte; padding fills the last group, or is not there */
+	/* six bits are no byte; padding fills the last group or is absent */
 	if (n == 1)
 		return false;
 	if (i < text.len) {

@@ -135,7 +135,7 @@ warning(struct esi *e, size_t i, const char *what)
 	tell(e, ESI_WARNING, e->at + i, str_from_z(what));
 }
 
-/* --- what may be text -------------------------------------------------------- */
+/* --- what may be text ---------------------------------------------------- */
 
 static void
 hold(struct esi *e, size_t i)
@@ -170,7 +170,7 @@ held_is_ours(struct esi *e)
 	e->found = true;
 }
 
-/* --- an ESI tag -------------------------------------------------------------- */
+/* --- an ESI tag ---------------------------------------------------------- */
 
 static bool
 is_space(char c)
@@ -493,7 +493,7 @@ tag_byte(struct esi *e, size_t i)
 	return true;
 }
 
-/* --- what is not one --------------------------------------------------------- */
+/* --- what is not one ----------------------------------------------------- */
 
 /* What is held begins none of opening[]; the next byte is looked at again. */
 static void

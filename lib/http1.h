@@ -99,8 +99,8 @@ unsigned h1_status(enum h1_result);
  * H1_CHUNK_LINE_MAX bytes in a size line with its extensions, which must be
  * well-formed and are dropped, as is the trailer section: well-formed fields
  * of at most H1_TRAILER_MAX bytes; of these the first trailer_cap go to
- * trailer, if the caller has set that.  After H1_CHUNK_BAD the connection is of no
- * further use; *used then says where the offending byte is.
+ * trailer, if the caller has set that.  After H1_CHUNK_BAD the connection is of
+ * no further use; *used then says where the offending byte is.
  */
 enum { H1_CHUNK_LINE_MAX = 4096, H1_TRAILER_MAX = 8192 };
 

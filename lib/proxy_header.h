@@ -65,7 +65,7 @@ enum {
 };
 /* What PROXY_TLV_SSL begins with, before its own TLVs. */
 enum {
-	PROXY_SSL_LEN = 5,       /* flags; the result of the check, not 0: bad */
+	PROXY_SSL_LEN = 5,       /* flags; result of the check, not 0: bad */
 	PROXY_SSL = 1,
 	PROXY_SSL_CERT_CONN = 2,
 	PROXY_SSL_CERT_SESS = 4,

@@ -17,8 +17,8 @@
 
 enum {
 	KEY_ORDER = 1, /* the order of names says nothing */
-	ALL_BUT = 2,   /* only those that are listed count; else: these do not */
-	/* A browser's query has a dozen; sorting and listing them is bounded. */
+	ALL_BUT = 2,   /* only those listed count; else: these do not */
+	/* A browser's query has a dozen; sorting them is bounded. */
 	PARAMS_MAX = 256,
 };
 
@@ -45,7 +45,7 @@ decode(struct str s, char *out)
 	return n;
 }
 
-/* --- the rule ---------------------------------------------------------------- */
+/* --- the rule ------------------------------------------------------------ */
 
 struct said { /* a dictionary's last words */
 	bool key_order, bad;
@@ -87,7 +87,8 @@ put_names(struct str list, char *buf, size_t n)
 	while ((r = sf_next_inner(&list, &item)) == SF_MEMBER) {
 		size_t len;
 
-		if (item.type != SF_STRING || item.text.len > sizeof mem - used ||
+		if (item.type != SF_STRING ||
+		    item.text.len > sizeof mem - used ||
 		    count == sizeof name / sizeof *name)
 			return -1;
 		len = sf_string(item.text, raw);
@@ -151,7 +152,7 @@ search_rule(const struct http *h, char buf[SEARCH_RULE_MAX])
 	return (size_t)n;
 }
 
-/* --- a query under it -------------------------------------------------------- */
+/* --- a query under it ---------------------------------------------------- */
 
 static bool
 is_listed(struct str rule, struct str name)

@@ -50,7 +50,7 @@ struct catalogue {
 	uint64_t vhash_seed;
 	uint64_t next_seq;
 	bool was_short; /* a part of the file was missing: to be checked */
-	/* A page can't be read: it is not touched any more, every call fails. */
+	/* A page can't be read: none is touched any more, calls fail. */
 	atomic_bool lost;
 	/* Read transactions at rest */
 	pthread_mutex_t mtx;

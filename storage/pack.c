@@ -106,7 +106,7 @@ packer_free(struct packer **pp)
 	free(p);
 }
 
-/* --- dictionaries ---------------------------------------------------------- */
+/* --- dictionaries -------------------------------------------------------- */
 
 struct dict_reading {
 	struct store *st;
@@ -319,7 +319,7 @@ pack_dict_written(struct packer *p, uint32_t id, bool ok)
 	p->seen = 0;
 }
 
-/* --- packing --------------------------------------------------------------- */
+/* --- packing ------------------------------------------------------------- */
 
 static bool
 ready(struct packer *p)
@@ -364,7 +364,7 @@ pack_try(struct packer *p, const void *body, uint32_t len)
 	return x;
 }
 
-/* --- unpacking ------------------------------------------------------------- */
+/* --- unpacking ----------------------------------------------------------- */
 
 static ZSTD_DCtx *
 context_get(struct packer *p)

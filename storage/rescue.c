@@ -77,7 +77,7 @@ store_note_hit(struct store *st, uint64_t seq)
 		    1ULL << (bit % WORD_BITS), memory_order_relaxed);
 }
 
-/* --- copies ----------------------------------------------------------------- */
+/* --- copies -------------------------------------------------------------- */
 
 void
 rescue_begin(struct store *st)
@@ -237,7 +237,7 @@ rescue_copy(struct store *st, unsigned n)
 	}
 }
 
-/* --- in the transaction ------------------------------------------------------- */
+/* --- in the transaction -------------------------------------------------- */
 
 static const struct rescued *
 rescued_of(struct writer *w, uint64_t seq)

@@ -42,7 +42,7 @@ may_create(const struct store *st)
 	uint64_t bytes = st->segs.bytes + st->segment_size;
 	uint64_t held = atomic_load(&st->segs.held->bytes);
 
-	/* Disk that is taken all the same; more of it is not to be waited for */
+	/* Disk that is taken all the same; more of it is not waited for */
 	bytes += held < st->segs.held->max ? held : st->segs.held->max;
 	if (w->soft_limit > 0 && bytes > w->soft_limit &&
 	    now_ms() < w->soft_until)

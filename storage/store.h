@@ -75,7 +75,7 @@ struct store_object {
 	bool packed;
 	uint32_t dict;           /* for store_unpack */
 	unsigned extent_n;
-	struct extent *extent;   /* in order, without gaps; one reference each */
+	struct extent *extent;   /* in order, no gaps; one reference each */
 };
 
 struct store_config {
@@ -91,7 +91,7 @@ struct store_config {
 	 * that there are no more than some thousand open files.
 	 */
 	unsigned segment_size;
-	unsigned queue_max;    /* bytes that may wait for the writer; 0: 64 MiB */
+	unsigned queue_max; /* bytes that may wait for the writer; 0: 64 MiB */
 	/*
 	 * The object seq under hash has gone from the catalogue (evicted or
 	 * found bad), its segments are about to; called on the writer thread.
@@ -120,8 +120,8 @@ struct store_stats {
 /*
  * Opens or makes the store.  One that can't be read (unknown format,
  * damaged) is renamed to <dir>.bad-<time> with a message, and a new one
- * made; what was set aside before it is removed.  One that another process uses is an error.  NULL with the reason in
- * err.  Starts the writer thread.
+ * made; what was set aside before it is removed.  One that another process uses
+ * is an error.  NULL with the reason in err.  Starts the writer thread.
  */
 struct store *store_open(const struct store_config *,
     char err[STORE_ERR_LEN]);
@@ -221,8 +221,8 @@ void store_put_commit(struct store_put **, const struct store_meta *meta,
     void *priv);
 /*
  * The same of a put without pieces, whose body of 1 to STORE_PIECE_MAX bytes is
- * text: the writer packs it if that pays.  data must stay until seq_cb is called.
- * false: the queue is full, nothing was done.
+ * text: the writer packs it if that pays.  data must stay until seq_cb is
+ * called. false: the queue is full, nothing was done.
  */
 bool store_put_text(struct store_put **put, const struct store_meta *meta,
     const void *data, uint32_t len, void (*seq_cb)(void *priv, uint64_t seq),
@@ -300,12 +300,12 @@ inval_limited_ttl(const struct inval_limits *l, double at, double t_origin,
 	return l->ttl >= 0 && left < ttl ? left : ttl;
 }
 /*
- * Appends an entry; of purges only the newest is kept.  A purge also removes every variant under its hash from
- * the catalogue, those still queued before it included, and a soft purge
- * takes off their times.  done(priv, error, objects) is called on the writer
- * thread after the entry is on disk (error NULL; objects: how many variants
- * there were) or could not be written (at once, if there is no memory to
- * queue it).
+ * Appends an entry; of purges only the newest is kept.  A purge also removes
+ * every variant under its hash from the catalogue, those still queued before it
+ * included, and a soft purge takes off their times.  done(priv, error, objects)
+ * is called on the writer thread after the entry is on disk (error NULL;
+ * objects: how many variants there were) or could not be written (at once, if
+ * there is no memory to queue it).
  */
 void store_inval_append(struct store *, const struct inval *,
     void (*done)(void *priv, const char *error, unsigned objects),

@@ -69,7 +69,8 @@ static struct vcc_expr *
 parse_quoted_header(struct vcc_parser *p, struct str prefix, struct vcc_span at)
 {
 	struct vcc_expr *e = expr_new(p, E_NAME, at);
-	int head = vcc_find_head(str_of(prefix.p, prefix.len - strlen(".http")));
+	int head =
+	    vcc_find_head(str_of(prefix.p, prefix.len - strlen(".http")));
 
 	if (head < 0) {
 		vcc_error(p->c, at, "'%.*s' has no headers", STR_ARG(prefix));

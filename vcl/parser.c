@@ -393,8 +393,8 @@ parse_unused(struct vcc_parser *p)
 static void
 unknown_declaration(struct vcc_parser *p)
 {
-	static const char *const words[] = {
-	    "sub", "backend", "acl", "probe", "import", "include", "unused", "vcl"};
+	static const char *const words[] = {"sub", "backend", "acl", "probe",
+	    "import", "include", "unused", "vcl"};
 	struct vcc_nearest nearest = vcc_nearest(p->t.text);
 
 	if (vcc_is_word(p, "director")) {

@@ -92,7 +92,7 @@ struct vcc_object *vcc_object_find(const struct vcc_module *, struct str name);
 /* "TYPE name(TYPE a, [TYPE b], TYPE c=1)", for messages and manuals */
 const char *vcc_function_text(struct vcc *, const struct vcc_function *);
 
-/* --- in C ------------------------------------------------------------- */
+/* --- in C ---------------------------------------------------------------- */
 
 /* Its prototype, with ";\n"; pointer: of a pointer to it, "(*name)". */
 void vcc_function_prototype(

@@ -419,7 +419,7 @@ param_set_text(
 	return true;
 }
 
-/* --- features: several parameters as one, as varnishd has them ------------- */
+/* --- features: several parameters as one, as varnishd has them ----------- */
 
 struct feature {
 	const char *name;

@@ -21,7 +21,7 @@ struct params {
 #define PARAM_BYTES(name, min, max, def, flags, doc)      uint64_t name;
 #define PARAM_UINT(name, min, max, def, unit, flags, doc) uint32_t name;
 #define PARAM_BOOL(name, def, flags, doc)                 bool name;
-#define PARAM_STRING(name, def, flags, doc)               char name[PARAM_STRING_MAX];
+#define PARAM_STRING(name, def, flags, doc) char name[PARAM_STRING_MAX];
 #include "tbl/params.h"
 #undef PARAM_DURATION
 #undef PARAM_BYTES
@@ -49,7 +49,7 @@ extern const struct params_numbers {
 #define param_is_untouched(name) \
 	((double)params->name == params_defaults.name)
 
-/* --- for the manager ------------------------------------------------- */
+/* --- for the manager ----------------------------------------------------- */
 
 enum param_kind {
 	PARAM_IS_DURATION,

@@ -32,7 +32,7 @@ static char store_error[512];
 static volatile sig_atomic_t terminated;
 static double started_at;
 
-/* --- a core's own second ---------------------------------------------------- */
+/* --- a core's own second ------------------------------------------------- */
 
 struct core_gauges {
 	struct timer timer;
@@ -82,7 +82,7 @@ describe(char *buf, size_t len)
 	    fiber_self() != NULL ? "fiber" : "loop's stack");
 }
 
-/* --- the first thread -------------------------------------------------------- */
+/* --- the first thread ---------------------------------------------------- */
 
 static void
 store_gauges(void)

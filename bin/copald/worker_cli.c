@@ -72,7 +72,7 @@ cmd_stop(const struct cli_words *w, struct cli_answer *out)
 	return WORKER_STOPS;
 }
 
-/* --- programs --------------------------------------------------------------- */
+/* --- programs ------------------------------------------------------------ */
 
 static struct program *
 find_program(const char *name, struct cli_answer *out)
@@ -211,7 +211,7 @@ cmd_why(const struct cli_words *w, struct cli_answer *out)
 	return WORKER_GOES_ON;
 }
 
-/* --- invalidation ----------------------------------------------------------- */
+/* --- invalidation -------------------------------------------------------- */
 
 /* The words back to an expression: an argument with blanks gets quotes. */
 static char *
@@ -474,7 +474,7 @@ cmd_ban_list(const struct cli_words *w, struct cli_answer *out)
 	return WORKER_GOES_ON;
 }
 
-/* --- backends and stores ------------------------------------------------------ */
+/* --- backends and stores ------------------------------------------------- */
 
 static enum worker_next
 cmd_backend_list(const struct cli_words *w, struct cli_answer *out)
@@ -488,7 +488,8 @@ cmd_backend_list(const struct cli_words *w, struct cli_answer *out)
 		size_t n = strlen(word);
 
 		/* "-pj" is both */
-		if (n > 1 && word[0] == '-' && strspn(word + 1, "jp") == n - 1) {
+		if (n > 1 && word[0] == '-' &&
+		    strspn(word + 1, "jp") == n - 1) {
 			json |= strchr(word, 'j') != NULL;
 			detail |= strchr(word, 'p') != NULL;
 		} else if (word[0] == '-' || pattern != NULL) {

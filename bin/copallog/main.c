@@ -539,8 +539,9 @@ main(int argc, char **argv)
 	char dir[4096];
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "abcCdg:hi:I:k:L:n:q:t:T:uVw:x:X:",
-		    long_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv,
+		    "abcCdg:hi:I:k:L:n:q:t:T:uVw:x:X:", long_options,
+		    NULL)) != -1)
 		take_option(&c, &late, opt, &n_arg);
 	if (optind != argc)
 		die("Unexpected argument \"%s\"", argv[optind]);

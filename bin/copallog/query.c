@@ -294,8 +294,8 @@ parse_operand(struct parser *ps, struct node *leaf)
 		ps->p = at;
 		return fail(ps, "Expected a number (strings: eq, ne, ~)");
 	case OP_MATCH: case OP_NOMATCH:
-		leaf->regex = log_regex_new(leaf->string, ps->q->caseless, ps->err,
-		    ps->err_len);
+		leaf->regex = log_regex_new(
+		    leaf->string, ps->q->caseless, ps->err, ps->err_len);
 		return leaf->regex != NULL;
 	case OP_EXISTS: case OP_STREQ: case OP_STRNE:
 		break;

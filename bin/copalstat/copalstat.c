@@ -214,8 +214,9 @@ print_json(const struct counters_map *m, const bool *shown,
 		printf("%s\n    \"" SECTION "%s\": {\"description\": ", comma,
 		    c->name);
 		print_json_string(c->help);
-		printf(", \"flag\": \"%c\", \"format\": \"%c\", \"value\": %" PRId64
-		    "}", c->kind, format_of(c->name), counters_sum(m, i));
+		printf(", \"flag\": \"%c\", \"format\": \"%c\"", c->kind,
+		    format_of(c->name));
+		printf(", \"value\": %" PRId64 "}", counters_sum(m, i));
 		comma = ",";
 	}
 	each_of_backends(backends, globs, print_backend_json, &comma);

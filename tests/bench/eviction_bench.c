@@ -41,7 +41,7 @@ add(struct trace *t, uint32_t object, uint32_t size)
 		t->objects = object + 1;
 }
 
-/* --- policies -------------------------------------------------------------- */
+/* --- policies ------------------------------------------------------------ */
 
 struct object {
 	struct eviction_entry entry; /* first; of LRU and FIFO: its links */
@@ -173,7 +173,7 @@ compare(const char *name, const struct trace *t, uint64_t limit)
 	free(objects);
 }
 
-/* --- traces ---------------------------------------------------------------- */
+/* --- traces -------------------------------------------------------------- */
 
 static uint64_t seed = 1;
 

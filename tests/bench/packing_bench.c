@@ -6,8 +6,8 @@
  *
  * The text is made here, the same every time: HTML, CSS, JavaScript and JSON of
  * sizes as on the web, with a vocabulary of its own by Zipf's law and parts
- * that all pages have.  Ratios of real sites are a little better or worse; those
- * between the codings hold.
+ * that all pages have.  Ratios of real sites are a little better or worse;
+ * those between the codings hold.
  */
 #include <math.h>
 #include <stdio.h>
@@ -135,7 +135,7 @@ now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* --- on disk --------------------------------------------------------------- */
+/* --- on disk ------------------------------------------------------------- */
 
 static void
 freed(void *priv, uint64_t seq)
@@ -215,7 +215,7 @@ on_disk(unsigned n, bool pack)
 	free(text);
 }
 
-/* --- on the wire ----------------------------------------------------------- */
+/* --- on the wire --------------------------------------------------------- */
 
 static size_t
 run(enum codec_kind kind, int level, const char *in, size_t len, char *out,

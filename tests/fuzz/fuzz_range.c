@@ -1,6 +1,6 @@
 /*
- * fuzz_range.c - Range, Content-Range and lists of entity tags.  The first byte chooses the
- * size of the representation; the rest is the value.
+ * fuzz_range.c - Range, Content-Range and lists of entity tags.  The first byte
+ * chooses the size of the representation; the rest is the value.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /*
- * fuzz_vary.c - Vary and No-Vary-Search: what variant a request makes, and which
- * requests match it.
+ * fuzz_vary.c - Vary and No-Vary-Search: what variant a request makes, and
+ * which requests match it.
  *
  * Input: lines of the response, an empty line, those of one request, an empty
  * line, those of another; without a colon they are left out.  The first byte

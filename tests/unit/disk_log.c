@@ -182,7 +182,7 @@ note_gone(const char *path)
 	pthread_mutex_unlock(&mtx);
 }
 
-/* --- the C library's names ------------------------------------------------- */
+/* --- the C library's names ----------------------------------------------- */
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
@@ -284,7 +284,7 @@ unlinkat(int dir, const char *path, int flags)
 	return r;
 }
 
-/* --- the log ---------------------------------------------------------------- */
+/* --- the log ------------------------------------------------------------- */
 
 /* Room for size bytes, those that are new of zeros */
 static void
@@ -375,7 +375,7 @@ disk_log_len(void)
 	return log_n;
 }
 
-/* --- images ------------------------------------------------------------------ */
+/* --- images -------------------------------------------------------------- */
 
 static uint64_t
 draw(uint64_t *seed)

@@ -71,7 +71,7 @@ on_gone(void *priv, const uint8_t hash[STORE_HASH_LEN], uint64_t seq)
 	atomic_compare_exchange_strong(&first_gone, &none, disk_log_mark());
 }
 
-/* --- the run ------------------------------------------------------------------ */
+/* --- the run ------------------------------------------------------------- */
 
 static void
 run(uint64_t seed)
@@ -116,7 +116,7 @@ run(uint64_t seed)
 	store_sync(rig.st);
 }
 
-/* --- an image ----------------------------------------------------------------- */
+/* --- an image ------------------------------------------------------------ */
 
 struct expected {
 	unsigned purged;    /* this version and those before are not there */

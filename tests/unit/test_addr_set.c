@@ -139,7 +139,7 @@ test_sets_compared(void)
 	addr_set_unref(&less);
 }
 
-/* --- names that are none --------------------------------------------------- */
+/* --- names that are none ------------------------------------------------- */
 
 static void
 test_literals(void)
@@ -174,7 +174,7 @@ test_literals(void)
 #undef PARSE
 }
 
-/* --- SRV ------------------------------------------------------------------- */
+/* --- SRV ----------------------------------------------------------------- */
 
 #define BEGIN "\x12\x34\x81\x80\0\1"
 #define QUESTION "\5_http\4_tcp\1x\0\0\41\0\1"
@@ -233,7 +233,7 @@ test_srv_none(void)
 	CU_ASSERT_FALSE(read_answer(other, sizeof other - 1, &a));
 }
 
-/* --- retries ---------------------------------------------------------------- */
+/* --- retries ------------------------------------------------------------- */
 
 /* That many of 1000 may be sent again. */
 static unsigned

@@ -133,7 +133,7 @@ test_empty(void)
 	body_destroy(&b);
 }
 
-/* --- one that fills and some that read, on fibers --- */
+/* --- one that fills and some that read, on fibers ------------------------ */
 
 static struct loop *l;
 static struct body shared_body;

@@ -14,7 +14,7 @@
 #include "vmod/directors_pool.h"
 #include "vmod/shard_ring.h"
 
-/* --- the ring ------------------------------------------------------------- */
+/* --- the ring ------------------------------------------------------------ */
 
 static const struct str idents[] = {STR("b1"), STR("b2"), STR("b3")};
 static const double weights[] = {1, 1, 2.5};
@@ -114,7 +114,7 @@ test_ring_limits(void)
 	CU_ASSERT_EQUAL(shard_key_of_blob(NULL, 0), 0);
 }
 
-/* --- weights ---------------------------------------------------------------- */
+/* --- weights ------------------------------------------------------------- */
 
 static void
 test_weights(void)
@@ -144,7 +144,7 @@ test_weights(void)
 	pool_destroy(&p);
 }
 
-/* --- averages --------------------------------------------------------------- */
+/* --- averages ------------------------------------------------------------ */
 
 static void
 test_ewma(void)
@@ -168,7 +168,7 @@ test_ewma(void)
 	CU_ASSERT(ewma_value(ewma_add(0, 5, 0), 5) > 0);
 }
 
-/* --- probes ----------------------------------------------------------------- */
+/* --- probes -------------------------------------------------------------- */
 
 static void
 test_history(void)
@@ -202,7 +202,7 @@ test_history(void)
 	CU_ASSERT(probe_history_add(&h, 0, 0));
 }
 
-/* --- the line --------------------------------------------------------------- */
+/* --- the line ------------------------------------------------------------ */
 
 struct waiting {
 	struct backend_slots *slots;

@@ -225,7 +225,7 @@ test_gone(void)
 	object_unref(&o);
 }
 
-/* --- threads that fill and purge the same buckets --- */
+/* --- threads that fill and purge the same buckets ------------------------ */
 
 enum { THREADS = 4, KEYS = 4096, ROUNDS = 20000 };
 

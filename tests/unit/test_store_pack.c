@@ -78,7 +78,8 @@ get_text(struct rig *r, unsigned no, const char *body, uint32_t len,
 		CU_ASSERT_EQUAL(so->meta.body_len, len);
 		CU_ASSERT_EQUAL(so->meta.status, 200);
 		if (so->packed)
-			found = store_unpack(r->st, so, buf, NULL) == 0 ? 1 : -1;
+			found =
+			    store_unpack(r->st, so, buf, NULL) == 0 ? 1 : -1;
 		else if (so->inline_body.p != NULL)
 			memcpy(buf, so->inline_body.p, so->inline_body.len);
 		else

@@ -12,7 +12,8 @@
 
 #include "vcl_compile.h"
 
-#define BACKEND     "vcl 4.1;\nimport std;\nbackend b { .host = \"127.0.0.1\"; }\n"
+#define BACKEND \
+	"vcl 4.1;\nimport std;\nbackend b { .host = \"127.0.0.1\"; }\n"
 #define RECV(x)     BACKEND "sub vcl_recv { " x " }\n"
 #define RECV_OPEN   BACKEND "sub vcl_recv { "
 #define RESPONSE(x) BACKEND "sub vcl_backend_response { " x " }\n"

@@ -55,7 +55,8 @@ static const struct step steps[] = {
 	SET("std.querysort(\"/x?b=2&a=1&\" + req.http.Q)")
 	SET("std.strstr(req.http.In, \"quick \" + \"brown\")")
 	SET("std.fnmatch(\"*\" + \"quick*\", req.http.In, pathname=false)")
-	SET("std.strftime(std.real2time(1000000000.0, now), \"%Y-%m-%d %H:%M\")")
+	SET("std.strftime(std.real2time(1000000000.0, now), "
+	    "\"%Y-%m-%d %H:%M\")")
 	SET("std.integer(\"1\" + \"2\", 7) + std.real(\"1.\" + \"5\", 0.1)")
 	SET("std.duration(\"1\" + \"0s\", 1s) + std.bytes(\"1\" + \"K\", 1B)")
 	SET("std.time(\"1000\" + \"000000\", std.real2time(0, now))")
@@ -74,10 +75,11 @@ static const struct step steps[] = {
 	    "set req.http.X = cookie.get_string() + cookie.get_re(\"c\") + "
 	    "cookie.isset(\"a\");")
 	/* matches with names that are made */
-	RECV("if (req.http.In ~ (\"qu\" + \"ick\") && req.http.In ~ req.http.Re) "
-	    "{ set req.http.X = \"match\"; } else { set req.http.X = \"no\"; }")
-	RECV("if (req.http.In + \"x\" == req.http.In) { set req.http.X = \"=\"; } "
-	    "else { set req.http.X = \"!=\"; }")
+	RECV("if (req.http.In ~ (\"qu\" + \"ick\") && "
+	    "req.http.In ~ req.http.Re) { set req.http.X = \"match\"; } "
+	    "else { set req.http.X = \"no\"; }")
+	RECV("if (req.http.In + \"x\" == req.http.In) "
+	    "{ set req.http.X = \"=\"; } else { set req.http.X = \"!=\"; }")
 	RECV("if (std.ip(\"192.0.2.\" + \"1\", \"192.0.2.2\") ~ net) "
 	    "{ set req.http.X = \"in\"; }")
 	/* other subs */
@@ -98,7 +100,8 @@ static const struct step steps[] = {
 	SUB("backend_response", BACKEND_RESPONSE, "set beresp.http.X = "
 	    "beresp.grace + \"/\" + beresp.status + bereq.http.In; "
 	    "set beresp.http.Y = beresp.http.X + \"y\";")
-	SUB("backend_error", BACKEND_ERROR, "synthetic(\"<b>\" + bereq.http.In); "
+	SUB("backend_error", BACKEND_ERROR,
+	    "synthetic(\"<b>\" + bereq.http.In); "
 	    "set beresp.http.X = beresp.reason + bereq.xid; return (deliver);")
 };
 

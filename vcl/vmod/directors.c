@@ -30,7 +30,7 @@ SIMPLE(hash)
 SIMPLE(least_conn)
 SIMPLE(ewma)
 
-/* --- beginning and end ------------------------------------------------------ */
+/* --- beginning and end --------------------------------------------------- */
 
 static struct simple *
 simple_new(struct vcl_ctx *ctx, const struct vmod_director_methods *m,
@@ -68,7 +68,7 @@ simple_is_healthy(struct vcl_ctx *ctx, void *priv, double *changed)
 	return pool_is_healthy(ctx, &s->pool, changed);
 }
 
-/* --- round_robin ------------------------------------------------------------ */
+/* --- round_robin --------------------------------------------------------- */
 
 static struct backend *
 round_robin_resolve(struct vcl_ctx *ctx, void *priv)
@@ -105,7 +105,7 @@ static const struct vmod_director_methods round_robin_methods = {
 	.list = round_robin_list,
 };
 
-/* --- fallback --------------------------------------------------------------- */
+/* --- fallback ------------------------------------------------------------ */
 
 static struct backend *
 fallback_resolve(struct vcl_ctx *ctx, void *priv)
@@ -152,7 +152,7 @@ static const struct vmod_director_methods fallback_methods = {
 	.list = fallback_list,
 };
 
-/* --- random, hash ----------------------------------------------------------- */
+/* --- random, hash -------------------------------------------------------- */
 
 static struct backend *
 random_resolve(struct vcl_ctx *ctx, void *priv)
@@ -207,7 +207,7 @@ vmod_directors_hash_backend(struct vcl_ctx *ctx,
 	return pool_by_weight(ctx, &o->s.pool, shard_key(s) * 0x1p-32);
 }
 
-/* --- least_conn, ewma ------------------------------------------------------- */
+/* --- least_conn, ewma ---------------------------------------------------- */
 
 /* What one more request would cost at b: the lowest is taken. */
 typedef double load_fn(const struct backend *b);
@@ -311,7 +311,7 @@ static const struct vmod_director_methods ewma_methods = {
 	.list = load_list,
 };
 
-/* --- what VCL calls --------------------------------------------------------- */
+/* --- what VCL calls ------------------------------------------------------ */
 
 #define NEW(type, o, name)                                                    \
 	(*(o) = (struct vmod_directors_##type *)(void *)simple_new(ctx,       \

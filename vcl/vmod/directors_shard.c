@@ -48,7 +48,7 @@ struct vmod_directors_shard {
 	struct view *_Atomic view; /* NULL: none yet */
 };
 
-/* --- the table and its view ------------------------------------------------- */
+/* --- the table and its view ---------------------------------------------- */
 
 static void
 view_free(struct view *v)
@@ -198,7 +198,7 @@ remove_hosts(struct vmod_directors_shard *o, const struct backend *b,
 	return n - kept;
 }
 
-/* --- picking ------------------------------------------------------------------ */
+/* --- picking ------------------------------------------------------------- */
 
 struct pick {
 	struct vcl_ctx *ctx;
@@ -309,7 +309,7 @@ pick(struct vcl_ctx *ctx, struct vmod_directors_shard *o,
 	return chosen->backend;
 }
 
-/* --- as a BACKEND --------------------------------------------------------------- */
+/* --- as a BACKEND -------------------------------------------------------- */
 
 /* What backend(resolve=LAZY) of this task has said. */
 struct lazy {
@@ -412,7 +412,7 @@ static const struct vmod_director_methods shard_methods = {
 	.list = shard_list,
 };
 
-/* --- what VCL calls --------------------------------------------------------------- */
+/* --- what VCL calls ------------------------------------------------------ */
 
 void
 vmod_directors_shard__init(struct vcl_ctx *ctx,

@@ -115,7 +115,7 @@ unsigned backend_set_health(const char *pattern, enum backend_admin);
 /* Some went sick: who waits for a connection to them does so no longer. */
 void backends_release_waiting(void);
 
-/* --- of the files that make them ------------------------------------- */
+/* --- of the files that make them ----------------------------------------- */
 
 /* Into the list of all, at its end, and out of it. */
 void backend_enlist(struct backend *);

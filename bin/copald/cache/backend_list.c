@@ -44,7 +44,7 @@ backend_delist(struct backend *b)
 	pthread_mutex_unlock(&backends_lock);
 }
 
-/* --- what a director tells ------------------------------------------------ */
+/* --- what a director tells ----------------------------------------------- */
 
 enum { LIST_COLUMNS = 6, LIST_CELL = 32 };
 
@@ -192,7 +192,7 @@ print_rows_json(FILE *out, const struct vmod_director_list *l)
 	fprintf(out, "        }\n");
 }
 
-/* --- the commands --------------------------------------------------------- */
+/* --- the commands -------------------------------------------------------- */
 
 static bool
 backend_matches(const struct backend *b, const char *pattern)

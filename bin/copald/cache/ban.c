@@ -59,7 +59,8 @@ ban_position(void)
 static void
 ban_freed(struct qsbr_item *i)
 {
-	struct ban *b = (struct ban *)((char *)i - offsetof(struct ban, retire));
+	struct ban *b =
+	    (struct ban *)((char *)i - offsetof(struct ban, retire));
 
 	ban_expr_free(&b->expr);
 	free(b);
@@ -368,7 +369,7 @@ inval_audit(struct log_txn *log, const char *what, struct str of,
 		    p->objects, STR_ARG(of));
 }
 
-/* --- for the lurker ---------------------------------------------------- */
+/* --- for the lurker ------------------------------------------------------ */
 
 bool
 ban_lurks(struct object *o, uint64_t tested, const struct ban_key *key,
@@ -444,7 +445,7 @@ ban_cut(void)
 	inval_log_unlock();
 }
 
-/* --- start, end, list -------------------------------------------------- */
+/* --- start, end, list ---------------------------------------------------- */
 
 struct load {
 	struct ban **list;
@@ -501,7 +502,7 @@ load_ban(struct load *l, const struct inval *e)
 	if (b != NULL)
 		b->expr = ban_expr_parse(e->text, err);
 	if (b == NULL || b->expr == NULL) {
-		/* written by another version: better no cache than a wrong one */
+		/* another version's: better no cache than a wrong one */
 		l->failed = true;
 		free(b);
 		return;

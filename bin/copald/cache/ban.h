@@ -108,7 +108,7 @@ void purge_gate_leave(void);
 /* Purges carried out: what was read from a store before may be purged. */
 uint64_t purge_count(void);
 
-/* --- for the lurker ---------------------------------------------------- */
+/* --- for the lurker ------------------------------------------------------ */
 
 struct ban_key;
 /*

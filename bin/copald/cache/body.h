@@ -38,7 +38,7 @@ struct piece {
 	uint64_t at;           /* offset in the body */
 	uint32_t len;
 	bool dropped;          /* windowed: read and forgotten */
-	bool resident;         /* verified, and in the page cache at resident_at */
+	bool resident;         /* verified, in the page cache at resident_at */
 	nsec_t resident_at;
 	nsec_t ahead_at;       /* it was read ahead */
 	struct buf *buf;       /* NULL: not in memory */

@@ -164,7 +164,7 @@ deliver_synth_head(struct request *req, unsigned status, struct str reason)
 	    cache_status_failed(&req->resp, req->failure, &req->ws));
 }
 
-/* --- conditions ----------------------------------------------------------- */
+/* --- conditions ---------------------------------------------------------- */
 
 bool
 deliver_precondition_fails(struct request *req, const struct http *h)
@@ -249,7 +249,7 @@ deliver_has_room(const struct request *req)
 	    arena_fits(&req->ws, http_response_size(h) + 2 * LATE_BYTES);
 }
 
-/* --- body ------------------------------------------------------------------ */
+/* --- body ---------------------------------------------------------------- */
 
 void
 deliver_finish(struct request *req)
@@ -272,10 +272,11 @@ head_goes_ahead(struct request *req, uint64_t at)
 {
 	struct stream *s = req->stream;
 	struct body *b = &req->obj->body;
+	uint64_t until = loop_now(req->core->loop) + NSEC_MS(HEAD_PATIENCE_MS);
 
 	if (atomic_load(&b->state) == BODY_COMPLETE ||
-	    object_is(req->obj, OBJ_BLOCKS) || body_wait(b, at, loop_now(req->core->loop) +
-	    NSEC_MS(HEAD_PATIENCE_MS)) != BODY_GET_TIMEOUT)
+	    object_is(req->obj, OBJ_BLOCKS) ||
+	    body_wait(b, at, until) != BODY_GET_TIMEOUT)
 		return 0;
 	return s->ops->write(s, "", 0, false);
 }
@@ -383,7 +384,7 @@ deliver_part(struct request *req, uint64_t at, uint64_t end, bool more)
 	return true;
 }
 
-/* --- body through filters -------------------------------------------------- */
+/* --- body through filters ------------------------------------------------ */
 
 /* A filter_sink: what comes out is sent. */
 static bool

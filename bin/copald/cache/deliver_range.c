@@ -192,8 +192,9 @@ send_early(struct request *req, struct str v)
 	struct body *b = &req->obj->body;
 	struct byte_range r;
 
-	if (b->windowed || memchr(v.p, ',', v.len) != NULL || !range_begin(v, &r) ||
-	    r.last == UINT64_MAX || r.last - r.first >= params->fetch_window)
+	if (b->windowed || memchr(v.p, ',', v.len) != NULL ||
+	    !range_begin(v, &r) || r.last == UINT64_MAX ||
+	    r.last - r.first >= params->fetch_window)
 		return false;
 	if (req->reading)
 		body_reader_at(b, &req->reader, r.first);

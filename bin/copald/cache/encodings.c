@@ -69,7 +69,7 @@ encodings_stop(void)
 	pool_free(&improver);
 }
 
-/* --- which objects --------------------------------------------------------- */
+/* --- which objects ------------------------------------------------------- */
 
 /* A sum of the bytes as they are sent, with their coding (RFC 9530). */
 static bool
@@ -147,7 +147,7 @@ encodings_free(struct object *o)
 	}
 }
 
-/* --- which coding ---------------------------------------------------------- */
+/* --- which coding -------------------------------------------------------- */
 
 /*
  * Policy sees Accept-Encoding as gzip or nothing, and may change that; where
@@ -253,7 +253,7 @@ encodings_change_head(enum coding c, struct http *h, struct arena *a)
 	return filters_change_coding(coding_name(c), h, a);
 }
 
-/* --- making ---------------------------------------------------------------- */
+/* --- making -------------------------------------------------------------- */
 
 struct job {
 	struct object *o;      /* counted, in the background */

@@ -50,7 +50,7 @@ wake_parent(struct esi_include *inc)
 		fiber_wake(inc->waiter);
 }
 
-/* --- the stream ---------------------------------------------------------------- */
+/* --- the stream ---------------------------------------------------------- */
 
 static ssize_t
 include_read_body(struct stream *s, void *buf, size_t len)
@@ -192,7 +192,7 @@ static const struct stream_ops include_ops = {
 	.peer_owner = include_peer_owner,
 };
 
-/* --- its request ------------------------------------------------------------------ */
+/* --- its request --------------------------------------------------------- */
 
 /* Fields of the page's request that are not about its parts. */
 static bool
@@ -234,7 +234,8 @@ make_head(struct esi_include *inc)
 	char *buf = arena_bytes(a, base.len + inc->src.len + 2);
 
 	inc->src = arena_strdup(a, inc->src);
-	if (buf == NULL || inc->src.p == NULL || !http_init(h, a, from->field_n + 1u))
+	if (buf == NULL || inc->src.p == NULL ||
+	    !http_init(h, a, from->field_n + 1u))
 		return false;
 	if (!esi_resolve(base, inc->src, buf, &host, &h->target)) {
 		log_printf(&inc->parent->log, LOG_ERROR, "ESI: no address of "

@@ -56,7 +56,7 @@ esi_change_head(struct request *req)
 	    &req->ws) && filters_weaken_etag(&req->resp, &req->ws);
 }
 
-/* --- bytes ------------------------------------------------------------------- */
+/* --- bytes --------------------------------------------------------------- */
 
 /* A filter_sink: what was packed goes to the client. */
 static bool
@@ -128,7 +128,7 @@ send_text(struct walk *w, uint64_t at, uint64_t len)
 	return true;
 }
 
-/* --- includes ---------------------------------------------------------------- */
+/* --- includes ------------------------------------------------------------ */
 
 /* What comes later begins now. */
 static void
@@ -192,7 +192,7 @@ end_includes(struct esi_includes *list)
 		esi_include_end(&inc);
 }
 
-/* --- by the plan ------------------------------------------------------------- */
+/* --- by the plan --------------------------------------------------------- */
 
 /* A filter_sink: the body without its coding */
 static bool
@@ -266,7 +266,7 @@ walk_plan(struct walk *w, struct filters *unpack)
 	return true;
 }
 
-/* --- as it comes ------------------------------------------------------------- */
+/* --- as it comes --------------------------------------------------------- */
 
 static bool
 flush_text(struct walk *w)
@@ -361,7 +361,7 @@ walk_as_it_comes(struct walk *w, struct filters *unpack)
 	return ok;
 }
 
-/* ----------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------- */
 
 static bool
 walk(struct walk *w)

@@ -48,7 +48,7 @@ nsec_t esi_deadline(const struct request *);
 /* It has waited since began (loop_now()): that is off what the page has. */
 void esi_waited(struct request *, nsec_t began);
 
-/* --- an include (esi_include.c) ---------------------------------------------- */
+/* --- an include (esi_include.c) ------------------------------------------ */
 
 struct esi_include;
 

@@ -56,7 +56,7 @@ esi_log_event(struct log_txn *log, const struct esi_event *v)
 	return true;
 }
 
-/* --- making one --------------------------------------------------------------- */
+/* --- making one ---------------------------------------------------------- */
 
 struct making {
 	struct esi_plan *plan;

@@ -48,7 +48,7 @@ eviction_destroy(struct eviction *e)
 	e->ghost = NULL;
 }
 
-/* --- ghosts ---------------------------------------------------------------- */
+/* --- ghosts -------------------------------------------------------------- */
 
 static uint32_t
 print_of(uint64_t hash)
@@ -111,7 +111,7 @@ eviction_remember(struct eviction *e, uint64_t hash)
 	ghost_add(e, hash);
 }
 
-/* --- queues ---------------------------------------------------------------- */
+/* --- queues -------------------------------------------------------------- */
 
 static struct eviction_queue *
 queue_of(struct eviction *e, const struct eviction_entry *x)

@@ -39,8 +39,8 @@ struct job {
 	const char *url;           /* in head_mem's place: a copy */
 	bool json;
 	FILE *out;
-	const char *sep, *ban_sep;
-	const struct request *req; /* in put_end */           /* between elements of JSON */
+	const char *sep, *ban_sep; /* between elements of JSON */
+	const struct request *req; /* in put_end */
 	bool has_hit, has_marker_pass;
 	struct explanation e;      /* text: of out */
 	size_t text_len;
@@ -61,7 +61,7 @@ job_unref(struct job *j)
 	free(j);
 }
 
-/* --- the report ------------------------------------------------------------ */
+/* --- the report ---------------------------------------------------------- */
 
 static void
 put_json(FILE *out, struct str s)
@@ -310,7 +310,7 @@ told(void *priv, struct request *req, enum request_step ran,
 		put_step(j, req, ran, next);
 }
 
-/* --- the request ----------------------------------------------------------- */
+/* --- the request --------------------------------------------------------- */
 
 static ssize_t
 no_body(struct stream *s, void *buf, size_t len)

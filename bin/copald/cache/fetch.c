@@ -44,7 +44,7 @@ fetch_event(struct fetch *f, const char *what)
 	f->t_last = now;
 }
 
-/* --- steps ----------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------- */
 
 /* vcl_backend_error makes the answer. */
 enum fetch_step
@@ -78,7 +78,8 @@ enum fetch_step
 fetch_vcl_ended(struct fetch *f, enum vcl_ret ret)
 {
 	if (ret == VCL_RET_ABANDON)
-		return fetch_give_up(f, FAILURE_VCL_ABANDON, "abandoned by VCL");
+		return fetch_give_up(
+		    f, FAILURE_VCL_ABANDON, "abandoned by VCL");
 	return fetch_give_up(f, FAILURE_VCL_FAILED, "VCL failed");
 }
 
@@ -121,7 +122,8 @@ step_fetch(struct fetching *x)
 	if (f->origin == NULL)
 		return fetch_fail_with(f, FAILURE_NO_BACKEND, "no backend");
 	if (!fetch_finish_bereq(f))
-		return fetch_fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
+		return fetch_fail_with(
+		    f, FAILURE_WORKSPACE, "workspace_backend full");
 	return FS_CONNECT;
 }
 
@@ -170,8 +172,9 @@ step_connect(struct fetching *x)
 	struct fetch *f = x->f;
 	struct backend *b = f->origin;
 	struct backend_conn *conn = NULL;
-	struct backend_wish wish = {x->again, timeout_of(f->connect_timeout,
-	    b->connect_timeout, params->connect_timeout), &f->client, &f->server};
+	double timeout = timeout_of(
+	    f->connect_timeout, b->connect_timeout, params->connect_timeout);
+	struct backend_wish wish = {x->again, timeout, &f->client, &f->server};
 	enum backend_error e;
 	char text[300];
 	int err;
@@ -280,7 +283,7 @@ step_answer(struct fetching *x)
 	}
 	if (e == UP_OK) {
 		backend_answered(f->origin, seconds_since_asked(x), false);
-		/* it may be left out (RFC 9112 4); policy and people want one */
+		/* it may be left out (RFC 9112 4); policy wants one */
 		if (f->beresp.reason.len == 0)
 			f->beresp.reason =
 			    str_from_z(http_reason(f->beresp.status));
@@ -375,7 +378,8 @@ step_refresh(struct fetching *x)
 		return fetch_vcl_ended(f, ret);
 	}
 	if (!ok)
-		return fetch_fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
+		return fetch_fail_with(
+		    f, FAILURE_WORKSPACE, "workspace_backend full");
 	return FS_RESPONSE;
 }
 
@@ -484,7 +488,8 @@ body_of_stale(struct fetch *f)
 	bool cacheable = fetch_is_cacheable(f);
 
 	if (fetch_object_reuse_body(f, cacheable) != 0)
-		return fetch_fail_with(f, FAILURE_MEMORY, "the stored body is gone");
+		return fetch_fail_with(
+		    f, FAILURE_MEMORY, "the stored body is gone");
 	fetch_publish(f, cacheable);
 	if (cacheable && f->obj->store_seq == 0 && f->obj->body.flat != NULL)
 		fetch_store(f);
@@ -522,7 +527,8 @@ step_body(struct fetching *x)
 
 	if (!f->was_304 && has_body(f) && !start_filters(f)) {
 		fetch_conn_done(x, false);
-		return fetch_fail_with(f, FAILURE_MEMORY, "no memory for filters");
+		return fetch_fail_with(
+		    f, FAILURE_MEMORY, "no memory for filters");
 	}
 	/* it is no answer to GET */
 	if (str_eq(f->bereq.method, STR("HEAD")))
@@ -657,7 +663,8 @@ fetch_run(void *arg)
 	enum fetch_step step = FS_FETCH;
 
 	if (!fetch_make_conditional(f))
-		step = fetch_fail_with(f, FAILURE_WORKSPACE, "workspace_backend full");
+		step = fetch_fail_with(
+		    f, FAILURE_WORKSPACE, "workspace_backend full");
 	while (step != FS_DONE)
 		step = steps[step](&x);
 	index_fetch_ends(f);

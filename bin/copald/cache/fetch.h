@@ -38,7 +38,7 @@ struct fetch {
 	_Atomic uint32_t ref;
 	_Atomic int state;       /* enum fetch_state */
 	struct core *core;
-	struct request *req;     /* waits for us; NULL: in the background, or gone on */
+	struct request *req; /* waits for us; NULL: background, or gone on */
 	struct fiber *waiter;    /* the request's, same core */
 	struct program *program; /* counted */
 	struct arena ws;
@@ -47,7 +47,7 @@ struct fetch {
 	double t_start, t_last;
 	struct log_txn log;
 
-	struct http bereq0;      /* as it was made from req: retries begin here */
+	struct http bereq0;      /* as made from req: retries begin here */
 	struct http bereq;
 	struct http beresp;
 	struct h1_framing framing; /* of the response */
@@ -67,8 +67,8 @@ struct fetch {
 	bool ask_first;          /* OBJ_ASK_FIRST */
 	bool has_lists;          /* struct freshness */
 	bool grants_stale;       /* the origin does: stale-while-revalidate */
-	bool is_bgfetch, uncacheable, was_304, do_stream, do_gzip, do_gunzip, do_encode,
-	    do_esi, is_hitpass, is_hitmiss, trace, make_hitpass;
+	bool is_bgfetch, uncacheable, was_304, do_stream, do_gzip, do_gunzip,
+	    do_encode, do_esi, is_hitpass, is_hitmiss, trace, make_hitpass;
 	bool esi_disable_xml_check, esi_ignore_https,
 	    esi_ignore_other_elements, esi_remove_bom;
 	bool send_once;          /* bereq.retry_connect is off */
@@ -98,7 +98,7 @@ struct fetch {
 	struct object *obj;      /* counted: what we make */
 	uint64_t inval_seq;      /* of the log when we began */
 	uint64_t purges;         /* carried out when we began */
-	_Atomic bool purged;     /* the key was purged while we were under way */
+	_Atomic bool purged; /* the key was purged while we were under way */
 	struct objhead *key_head; /* we are in its list of fetches */
 	struct fetch *next_of_key;
 	struct str vary;
@@ -131,8 +131,8 @@ enum fetch_kind {
 
 /*
  * Starts a fetch for req.  MISS and BACKGROUND take over req->busy (the
- * key's claim); stale: an object for If-None-Match (may be NULL), counted by the
- * fetch itself.  NULL: no memory (the claim was released).
+ * key's claim); stale: an object for If-None-Match (may be NULL), counted by
+ * the fetch itself.  NULL: no memory (the claim was released).
  */
 struct fetch *fetch_start(struct request *req, enum fetch_kind,
     struct object *stale);

@@ -28,7 +28,7 @@ enum {
 	TURN_BYTES = 4 << 20,
 };
 
-/* --- what is asked for ------------------------------------------------------ */
+/* --- what is asked for --------------------------------------------------- */
 
 /* If-Range takes it: the strong validator of a response; NULL: none */
 static struct str
@@ -123,7 +123,7 @@ fetch_blocks_begin(struct fetch *f, struct request *req, enum fetch_kind kind,
 	return ask_for_bytes(f);
 }
 
-/* --- the answer -------------------------------------------------------------- */
+/* --- the answer ---------------------------------------------------------- */
 
 static void
 ask_for_whole(struct fetch *f)
@@ -233,7 +233,7 @@ fetch_blocks_answer(struct fetch *f)
 	return show_whole(f, size) ? ANSWER_PLAIN : ANSWER_BAD;
 }
 
-/* --- one piece or blocks --------------------------------------------------------- */
+/* --- one piece or blocks ------------------------------------------------- */
 
 /* A whole that is worth it: a cut costs no more than a block. */
 static bool
@@ -292,7 +292,7 @@ fetch_blocks_choose(struct fetch *f, bool cacheable)
 	return BLOCKS_AGAIN;
 }
 
-/* --- bytes into blocks ----------------------------------------------------------- */
+/* --- bytes into blocks --------------------------------------------------- */
 
 static const struct object *
 head_of(const struct fetch *f)

@@ -2,7 +2,7 @@
  * fetch_blocks.h - parts of a representation from the origin: what is asked
  * for, whether the answer fits, and its bytes into blocks (blocks.h).
  *
- *      a range of what is not in the cache -> 206 -> a head and its first blocks
+ *      a range of what is not in the cache -> 206 -> a head, its first blocks
  *      a whole that is large, with a strong validator -> the same
  *      blocks that a head misses: Range and If-Range -> 206 -> blocks
  */

@@ -64,7 +64,8 @@ fetch_step_error(struct fetching *x)
 		break;
 	case VCL_RET_RETRY:
 		if (f->retries >= params->max_retries)
-			return fetch_give_up(f, FAILURE_RETRIES, "too many retries");
+			return fetch_give_up(
+			    f, FAILURE_RETRIES, "too many retries");
 		return FS_RETRY;
 	default:
 		return fetch_vcl_ended(f, ret);

@@ -195,7 +195,7 @@ fetch_finish_bereq(struct fetch *f)
 	/* VCL can't frame the message: we do (RFC 9112 6) */
 	http_unset(h, FIELD_CONTENT_LENGTH);
 	http_unset(h, FIELD_TRANSFER_ENCODING);
-	/* of that, VCL may say close (RFC 9112 9.6); the client's is not here */
+	/* VCL may say close (RFC 9112 9.6); the client's is not here */
 	f->closes = str_list_has(
 	    http_get_list(h, FIELD_CONNECTION, &f->ws), STR("close"));
 	http_unset(h, FIELD_CONNECTION);

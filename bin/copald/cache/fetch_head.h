@@ -29,8 +29,8 @@ bool fetch_is_storable(const struct fetch *);
 bool fetch_is_no_cache(const struct fetch *);
 /*
  * Fields that end with the origin's connection go, framing ones too: all but
- * Connection and Keep-Alive, which policy may look at, and change.  Cache-Control
- * and Vary become one line each.
+ * Connection and Keep-Alive, which policy may look at, and change.
+ * Cache-Control and Vary become one line each.
  */
 void fetch_strip_beresp(struct fetch *);
 /* These two.  Did Connection say close? */

@@ -127,9 +127,11 @@ says_too_large(const struct fetch *f)
 bool
 fetch_is_cacheable(const struct fetch *f)
 {
-	return !f->uncacheable && !f->no_store && !f->is_pass && f->busy != NULL &&
-	    !f->purged && (f->for_waiters ||
-	    f->ttl - f->age + f->grace + f->keep > 0) && !says_too_large(f);
+	double kept = f->ttl - f->age + f->grace + f->keep;
+
+	return !f->uncacheable && !f->no_store && !f->is_pass &&
+	    f->busy != NULL && !f->purged && (f->for_waiters || kept > 0) &&
+	    !says_too_large(f);
 }
 
 void

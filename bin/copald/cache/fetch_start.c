@@ -223,7 +223,8 @@ fetch_start(struct request *req, enum fetch_kind kind, struct object *stale)
 	vcl_ctx_init(&f->ctx, &f->ws, &f->log, f->program);
 	f->ctx.fetch = f;
 	if (!take_request(f, req, kind, stale)) {
-		log_put(&f->log, LOG_FETCH_ERROR, STR("workspace_backend full"));
+		log_put(
+		    &f->log, LOG_FETCH_ERROR, STR("workspace_backend full"));
 		COUNT_INC(ws_backend_overflow);
 		fetch_undo(&f);
 		goto fail;

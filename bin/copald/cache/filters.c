@@ -273,7 +273,7 @@ filters_text(enum filters_result r)
 	return "";
 }
 
-/* --- which ----------------------------------------------------------------- */
+/* --- which --------------------------------------------------------------- */
 
 bool
 http_is_gzip(const struct http *h)
@@ -318,8 +318,9 @@ filters_of_fetch(const struct fetch *f)
 struct str
 filters_to_identity(const struct http *h)
 {
-	return params->http_gzip_support && http_is_gzip(h) && h->status != 206 ?
-	    STR("gunzip") : STR("");
+	bool packed = http_is_gzip(h) && h->status != 206;
+
+	return params->http_gzip_support && packed ? STR("gunzip") : STR("");
 }
 
 struct str

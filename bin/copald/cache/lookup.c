@@ -232,19 +232,20 @@ static const struct {
 	{OBJ_NEVER_FRESH, META_NEVER_FRESH},
 	{OBJ_HAS_LISTS, META_HAS_LISTS},
 };
+enum { STORED_FLAGS = sizeof stored_flags / sizeof *stored_flags };
 
 static unsigned
 flags_of_meta(unsigned meta)
 {
 	unsigned flags = 0;
 
-	for (unsigned i = 0; i < sizeof stored_flags / sizeof *stored_flags; i++)
+	for (unsigned i = 0; i < STORED_FLAGS; i++)
 		if (meta & stored_flags[i].meta)
 			flags |= stored_flags[i].object;
 	return flags;
 }
 
-/* --- loading from a store ---------------------------------------------- */
+/* --- loading from a store ------------------------------------------------ */
 
 struct load {
 	const struct request *req; /* NULL: a block */
@@ -675,7 +676,7 @@ object_store_meta(const struct object *o, const struct key *key,
 	m->inval_seq = o->inval_seq;
 	m->body_len = o->body.len;
 	m->status = o->http.status;
-	for (unsigned i = 0; i < sizeof stored_flags / sizeof *stored_flags; i++)
+	for (unsigned i = 0; i < STORED_FLAGS; i++)
 		if (object_is(o, stored_flags[i].object))
 			m->flags |= stored_flags[i].meta;
 	m->flags |= (uint32_t)o->esi_flags << META_ESI_FLAGS;

@@ -26,8 +26,8 @@ struct explained {
 	struct object *object;
 	/*
 	 * fresh, grace, ask-first (in grace, but served only if the origin
-	 * does not answer), keep (good for a conditional fetch), expired, banned,
-	 * variant (not for this request), hit-for-miss, hit-for-pass
+	 * does not answer), keep (good for a conditional fetch), expired,
+	 * banned, variant (not for this request), hit-for-miss, hit-for-pass
 	 */
 	const char *state;
 	double ttl, grace;  /* as they are for this request; seconds */

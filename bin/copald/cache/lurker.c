@@ -121,7 +121,7 @@ pace(struct pass *p)
 	    wait_ms(params->ban_lurker_sleep * 1e3);
 }
 
-/* --- memory ------------------------------------------------------------ */
+/* --- memory -------------------------------------------------------------- */
 
 static void
 test_in_memory(struct pass *p, struct object *o)
@@ -169,7 +169,7 @@ pass_memory(struct pass *p)
 	return go_on;
 }
 
-/* --- disk -------------------------------------------------------------- */
+/* --- disk ---------------------------------------------------------------- */
 
 static void
 test_on_disk(struct pass *p, struct stevedore *stv, struct store_object *so)

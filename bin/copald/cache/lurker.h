@@ -6,8 +6,8 @@
  * purged tags up to a position: those older than ban_lurker_age.  A ban by
  * req.url and req.http.host is tested against the URL and host in the
  * object's key, if it was made of them, and as long as every request was
- * looked up so.  What can't be decided without a request is left to lookups, and so
- * are the bans after it.
+ * looked up so.  What can't be decided without a request is left to lookups,
+ * and so are the bans after it.
  */
 #ifndef COPAL_LURKER_H
 #define COPAL_LURKER_H

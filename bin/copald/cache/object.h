@@ -23,7 +23,7 @@ struct objhead;
 struct stevedore;
 
 enum {
-	OBJ_HITMISS = 1,   /* a marker: this key is not cacheable, do not wait */
+	OBJ_HITMISS = 1,   /* a marker: not cacheable, do not wait */
 	OBJ_HITPASS = 2,   /* a marker: pass */
 	OBJ_PRIVATE = 4,   /* not in the index: pass, or uncacheable */
 	OBJ_DYING = 8,     /* taken out of the index */
@@ -40,7 +40,7 @@ enum {
 	OBJ_NEVER_FRESH = 8192, /* asked about each time: nobody waits for it */
 	OBJ_HAS_LISTS = 16384, /* cache_control_lists() */
 	OBJ_HELD_BACK = 1 << 15, /* goes to its store when it is hit */
-	OBJ_ESI = 1 << 16, /* a page with ESI in it, to be parsed by esi_flags */
+	OBJ_ESI = 1 << 16, /* a page with ESI, to be parsed by esi_flags */
 	OBJ_MOMENT = 1 << 18, /* only for who waited when it came: born */
 	OBJ_BLOCKS = 1 << 17, /* blocks.h: its body is in others */
 };
@@ -80,7 +80,8 @@ struct object {
 
 /*
  * A new object with one reference and no body.  Copies the start line and
- * fields of http, the vary bytes and the tags into memory of its own.  NULL: no memory.
+ * fields of http, the vary bytes and the tags into memory of its own.  NULL: no
+ * memory.
  */
 struct object *object_new(const struct http *http, struct str vary,
     struct str tags);

@@ -42,7 +42,7 @@ pipe_make_bereq(struct request *req, struct http *h)
 		const struct field *f = &req->http.field[i];
 		struct field_name name = {str_of(f->name, f->name_len), f->id};
 
-		/* the body is relayed as it comes: its framing is the client's */
+		/* the body is relayed as it comes, framed by the client */
 		if (http_is_hop_by_hop(f, STR_NULL) &&
 		    f->id != FIELD_TRANSFER_ENCODING)
 			continue;
@@ -219,7 +219,8 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 
 	/* a restart: it can't be had again, and its end would be missed */
 	if (!req_body_is_there(req)) {
-		answer_failure(req, 503, "pipe: the request's body was sent before");
+		answer_failure(
+		    req, 503, "pipe: the request's body was sent before");
 		return true;
 	}
 	if (http_get(bereq, FIELD_CONNECTION).p == NULL)

@@ -69,7 +69,7 @@ probe_unref(struct probe *p)
 	free(p);
 }
 
-/* --- a try: on a fiber of its core ---------------------------------------- */
+/* --- a try: on a fiber of its core --------------------------------------- */
 
 struct attempt {
 	unsigned events;     /* 1 << PROBE_... */
@@ -307,7 +307,7 @@ timer_fired(struct timer *t)
 	probe_unref(p);
 }
 
-/* --- beginning and end ---------------------------------------------------- */
+/* --- beginning and end --------------------------------------------------- */
 
 /* On the core: wanted, or not any more? */
 static void
@@ -533,7 +533,7 @@ probe_forget(struct backend *b)
 		probe_unref(b->probe);
 }
 
-/* --- what is known -------------------------------------------------------- */
+/* --- what is known ------------------------------------------------------- */
 
 static struct probe_history
 snapshot(struct probe *p)

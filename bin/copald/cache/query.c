@@ -1,8 +1,8 @@
 /*
  * query.c - see query.h.
  *
- *	key    what vcl_hash said, "QUERY", SHA-256 of the body and of the fields
- *	       that say how to read it
+ *	key    what vcl_hash said, "QUERY", SHA-256 of the body and of the
+ *	       fields that say how to read it
  *
  * A hash that can be made to collide would give one client what another one
  * has asked for.

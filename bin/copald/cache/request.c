@@ -114,7 +114,7 @@ common_verdict(struct request *req, enum vcl_ret ret)
 	}
 }
 
-/* --- steps ---------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------- */
 
 /* return (vcl(label)): the request begins again, with another program. */
 static enum request_step

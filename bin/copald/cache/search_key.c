@@ -94,7 +94,7 @@ rule_put(uint64_t path, const char *bytes, size_t len)
 		qsbr_retire(&old->retire, rule_free);
 }
 
-/* --- keys -------------------------------------------------------------------- */
+/* --- keys ---------------------------------------------------------------- */
 
 /* Where in what vcl_hash said the whole target is; false: it is not. */
 static bool
@@ -208,7 +208,7 @@ search_key_is_old(const struct request *req)
 	return (r != NULL ? r->hash : 0) != req->search.rule;
 }
 
-/* --- purges ------------------------------------------------------------------ */
+/* --- purges -------------------------------------------------------------- */
 
 enum { TAG_LEN = 7 + 16 };
 
@@ -268,7 +268,7 @@ search_family_tag(struct fetch *f, struct str *tag)
 	return tag->p != NULL;
 }
 
-/* --- what a response teaches ------------------------------------------------- */
+/* --- what a response teaches --------------------------------------------- */
 
 /*
  * To the key that the new rule makes.  Who waits at the old one looks again,

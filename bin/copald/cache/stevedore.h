@@ -64,7 +64,8 @@ uint64_t stevedores_oldest_stored(void);
  * Objects in memory that were tested less far, at most max; each has a
  * reference, the caller's.
  */
-unsigned stevedores_tested_before(uint64_t upto, struct object **, unsigned max);
+unsigned stevedores_tested_before(
+    uint64_t upto, struct object **, unsigned max);
 /*
  * How many objects in memory is_hit says yes to, and the first max of them, *n,
  * with a reference, the caller's.  A walk, too.

@@ -109,7 +109,7 @@ words_add_header(struct words *w, const struct http *h, struct str header)
 	return true;
 }
 
-/* --- groups (RFC 9875) ----------------------------------------------------- */
+/* --- groups (RFC 9875) --------------------------------------------------- */
 
 static bool
 stays(char c)

@@ -37,7 +37,7 @@ static struct shard shard[SHARDS] = {
 /* The newest purge: who was tested since need not ask for each tag. */
 static _Atomic uint64_t newest_purge;
 
-/* --- lists of tags ----------------------------------------------------- */
+/* --- lists of tags ------------------------------------------------------- */
 
 static bool
 is_separator(char c)
@@ -69,7 +69,7 @@ tag_hash(struct str tag)
 	return XXH3_64bits(tag.p, tag.len);
 }
 
-/* --- the table --------------------------------------------------------- */
+/* --- the table ----------------------------------------------------------- */
 
 /* The high bits: the low ones choose the bucket. */
 static struct shard *

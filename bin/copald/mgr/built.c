@@ -99,8 +99,8 @@ object_path(char path[PATH_LEN], const char *dir)
 static bool
 file_write(const char *path, const char *p, size_t len)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	    0644);
+	int fd = open(
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	size_t at = 0;
 
 	if (fd < 0)

@@ -16,7 +16,8 @@
 enum { LISTENER_ERR_MAX = 512 };
 
 /*
- * Binds an argument of -a, [name=]address[:port][,HTTP|,PROXY][,from=net][,user=u][,group=g]
+ * Binds an argument of -a,
+ * [name=]address[:port][,HTTP|,PROXY][,from=net][,user=u][,group=g]
  * [,mode=m], with cores sockets an address; adds to w->listener, of which
  * there is room for LISTEN_MAX.  false with a message in err.
  */

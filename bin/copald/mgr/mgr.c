@@ -511,7 +511,7 @@ start_worker(void)
 		mgr_say_lines(LOG_ERR, "", a.p);
 		listener_remove(&config);
 		state_close();
-		/* it ended in good order, and told why: a store that can't be used */
+		/* in good order, and told why: a store that can't be used */
 		exit(child_panic() == NULL ? EXIT_CONFIG : EXIT_START);
 	}
 	cli_answer_free(&a);

@@ -38,7 +38,7 @@ void mgr_say_lines(int priority, const char *prefix, const char *text);
 void mgr_die(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), noreturn));
 
-/* --- the poll loop ---------------------------------------------------- */
+/* --- the poll loop ------------------------------------------------------- */
 
 struct watch {
 	int fd;

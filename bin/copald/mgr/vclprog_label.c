@@ -49,8 +49,9 @@ point(struct vclprog *label, struct vclprog *to, struct cli_answer *out)
 	if (child_is_running() &&
 	    (child_ask_words(out, "vcl.label", label->name, to->name, NULL) !=
 		    CLI_OK ||
-		(label == vclprog_active() && child_ask_words(out, "vcl.use", to->name,
-					NULL) != CLI_OK))) {
+		(label == vclprog_active() &&
+		    child_ask_words(out, "vcl.use", to->name, NULL) !=
+			CLI_OK))) {
 		vclprog_undepend(TAILQ_LAST(&label->deps, vcldeps));
 		return false;
 	}

@@ -240,7 +240,8 @@ conn_timeout(struct timer *t)
 	if (conn->serving)
 		conn->deadline = now + NSEC_S(params->timeout_idle);
 	if (conn->deadline <= now)
-		conn_close(conn, conn->have > 0 ? "RX_TIMEOUT" : "RX_CLOSE_IDLE");
+		conn_close(
+		    conn, conn->have > 0 ? "RX_TIMEOUT" : "RX_CLOSE_IDLE");
 	else
 		timer_set(c->loop, t, conn->deadline);
 }

@@ -31,7 +31,7 @@ stream_fail(struct stream *s, const char *why)
 	return -1;
 }
 
-/* --- the request's body --------------------------------------------- */
+/* --- the request's body -------------------------------------------------- */
 
 /*
  * The body is of no use, and nothing after it can be understood.  The client
@@ -240,7 +240,7 @@ conn_stream_drain(struct stream_block *b)
 	return true;
 }
 
-/* --- the response ---------------------------------------------------- */
+/* --- the response -------------------------------------------------------- */
 
 static int
 send_wait(struct stream_block *b)

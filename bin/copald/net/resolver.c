@@ -61,7 +61,7 @@ wake_thread(void)
 		return; /* it is full: awake */
 }
 
-/* --- an answer: on the thread --------------------------------------------- */
+/* --- an answer: on the thread -------------------------------------------- */
 
 static void
 log_answer(const struct dns_name *n, bool changed)
@@ -149,7 +149,7 @@ answered(void *priv, struct dns_found *found)
 	dns_name_unref(&n);
 }
 
-/* --- the thread ----------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------- */
 
 /* What a channel was made of: it is made again when that changes. */
 struct setting {
@@ -354,7 +354,7 @@ resolver_stop(void)
 	pthread_join(thread, NULL);
 }
 
-/* --- names ---------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static struct dns_name *
 name_new(const char *host, unsigned port)
@@ -513,7 +513,7 @@ dns_name_renew(struct dns_name *n, unsigned generation, nsec_t deadline)
 	return dns_name_generation(n) != generation;
 }
 
-/* --- for the administrator ------------------------------------------------ */
+/* --- for the administrator ----------------------------------------------- */
 
 static const char *
 state_text(const struct dns_name *n)

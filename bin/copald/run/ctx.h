@@ -70,10 +70,10 @@ struct vcl_ctx {
 
 	/* What VCL said and only the request path can do. */
 	struct vcl_sess sess;
-	struct str filters;     /* resp.filters, beresp.filters; p NULL: not set */
+	struct str filters;     /* of resp or beresp; p NULL: not set */
 	int ip_tos;             /* std.set_ip_tos(); < 0: not set */
 	bool unset_body;        /* unset bereq.body */
-	bool dry;               /* only to explain: nothing that lasts changes */
+	bool dry;               /* only explains: nothing that lasts changes */
 	double connect_timeout; /* of a pipe; < 0: the backend's */
 	double task_deadline;   /* of a pipe; < 0: the parameter */
 	int64_t transit_buffer; /* beresp.transit_buffer; < 0: fetch_window */

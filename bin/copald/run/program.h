@@ -41,7 +41,7 @@ enum program_state {
 
 enum program_temp { PROGRAM_COLD, PROGRAM_WARM, PROGRAM_BUSY };
 
-/* --- administration: the CLI thread --------------------------------- */
+/* --- administration: the CLI thread -------------------------------------- */
 
 /*
  * Before anything else; cores: how many threads will call
@@ -97,7 +97,7 @@ struct program_label *program_label_find(const char *name); /* NULL: no such */
 /* false: a program uses it. */
 bool program_label_discard(struct program_label *, char *err, size_t err_len);
 
-/* --- use: any core --------------------------------------------------- */
+/* --- use: any core ------------------------------------------------------- */
 
 /* This thread is core number core (from 0); once, before its first request. */
 void program_bind_core(unsigned core);
