@@ -69,7 +69,8 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 
 /*
- * All that is left of the block, as one piece of *room bytes; nothing else may be
+ * All that is left of the block, as one piece of *room bytes; nothing else may
+ * be
  * allocated until arena_commit says how much of it is kept.  NULL when the
  * arena is full.
  */

@@ -56,6 +56,7 @@ struct uring *
 uring_new(struct loop *loop, unsigned entries)
 {
 	struct uring *u = calloc(1, sizeof *u);
+	int e;
 
 	if (u == NULL)
 		return NULL;
@@ -63,16 +64,20 @@ uring_new(struct loop *loop, unsigned entries)
 	u->entries = entries;
 	u->src.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	u->src.on_event = on_done;
-	if (u->src.fd < 0 || io_uring_queue_init(entries, &u->ring, 0) != 0)
+	e = u->src.fd < 0 ? errno :
+	    -io_uring_queue_init(entries, &u->ring, 0);
+	if (e != 0)
 		goto fail;
-	if (io_uring_register_eventfd(&u->ring, u->src.fd) == 0 &&
-	    loop_watch(loop, &u->src, false) == 0)
+	e = -io_uring_register_eventfd(&u->ring, u->src.fd);
+	if (e == 0 && loop_watch(loop, &u->src, false) == 0)
 		return u;
+	e = e != 0 ? e : errno;
 	io_uring_queue_exit(&u->ring);
 fail:
 	if (u->src.fd >= 0)
 		close(u->src.fd);
 	free(u);
+	errno = e;
 	return NULL;
 }
 
@@ -118,6 +123,7 @@ uring_new(struct loop *loop, unsigned entries)
 {
 	(void)loop;
 	(void)entries;
+	errno = ENOSYS;
 	return NULL;
 }
 

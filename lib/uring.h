@@ -18,7 +18,10 @@
 
 struct uring;
 
-/* entries: reads under way, at most.  NULL: there is none to be had. */
+/*
+ * entries: reads under way, at most.  NULL: there is none to be had, errno says
+ * why: ENOSYS, or EPERM of a sandbox (seccomp, kernel.io_uring_disabled).
+ */
 struct uring *uring_new(struct loop *, unsigned entries);
 /* After loop_free. */
 void uring_free(struct uring **);

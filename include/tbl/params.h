@@ -98,7 +98,7 @@ PARAM_BOOL(esi_ignore_https, false, 0, "Take https:// in ESI for http://; off: s
 PARAM_BOOL(esi_ignore_other_elements, false, 0, "Look for ESI inside of other tags, too, and do not mind whether these are closed. Also feature=+esi_ignore_other_elements. VCL can override it.")
 PARAM_BOOL(esi_remove_bom, false, 0, "Remove a UTF-8 byte order mark in front of a page with ESI. Also feature=+esi_remove_bom. VCL can override it.")
 PARAM_BOOL(tag_headers, true, 0, "Responses are tagged by what is in Surrogate-Key, Cache-Tag, Cache-Tags, X-Cache-Tags, Edge-Cache-Tag, X-Magento-Tags, xkey and Cache-Groups (RFC 9875: the group of name g of host h is the tag group:h:g), as by beresp.tags; Cache-Group-Invalidation in the response to an unsafe method purges groups.")
-PARAM_BOOL(io_uring, false, P_RESTART, "Read bodies that are not in memory by io_uring, where Copal was built with it and the kernel allows it; else threads do it.")
+PARAM_BOOL(io_uring, true, P_RESTART, "Read bodies that are not in memory by io_uring, where Copal was built with it and the kernel allows it (seccomp, kernel.io_uring_disabled); else, and if it is off, threads do it, at more CPU and a third fewer reads a second.")
 PARAM_BOOL(store_second_hit, false, 0, "An object goes to disk when it is asked for a second time, and is in memory alone until then. Saves the disk what is asked for once, which is most; a restart loses it.")
 PARAM_BOOL(tag_headers_strip, false, 0, "Remove the headers of tag_headers from responses to clients; VCL sees them in obj.http.")
 PARAM_BOOL(bad_gateway, true, 0, "vcl_backend_error begins with status 502 where the answer of a backend is not HTTP, or ambiguous (RFC 9112 6.3); off: with 503, as for all that a backend fails in, and as in Varnish.")

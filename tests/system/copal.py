@@ -298,6 +298,7 @@ class Copald:
         self.store = store or "lmdb,,256m"     # None: copald's default
         self.env = {**os.environ, **(env or {})}
         self.fsize = fsize      # bytes: no file may be larger
+        self.limits = None      # called in the new process
         self.program = program
         self.process = None
         self.port = None
@@ -315,6 +316,8 @@ class Copald:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE,
                                    (self.fsize, self.fsize))
+            if self.limits is not None:
+                self.limits()
 
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(

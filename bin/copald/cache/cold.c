@@ -22,6 +22,36 @@ enum {
 
 static _Atomic unsigned ahead_n;
 
+/* Buffers of STEP bytes that are not in use: new ones cost a fault a page. */
+enum { SPARES = 16 };
+static char *_Atomic spare[SPARES];
+
+static char *
+step_buf(void)
+{
+	for (int i = 0; i < SPARES; i++) {
+		char *p = atomic_load_explicit(&spare[i],
+		    memory_order_relaxed);
+
+		if (p != NULL && atomic_compare_exchange_strong(&spare[i], &p,
+		    NULL))
+			return p;
+	}
+	return malloc(STEP);
+}
+
+static void
+step_buf_done(char *buf)
+{
+	for (int i = 0; i < SPARES && buf != NULL; i++) {
+		char *none = NULL;
+
+		if (atomic_compare_exchange_strong(&spare[i], &none, buf))
+			return;
+	}
+	free(buf);
+}
+
 struct cold {
 	struct store *store;
 	const struct extent *extent;
@@ -47,7 +77,7 @@ by_ring(struct uring *u, struct cold *c)
 	uint32_t done = 0, step = c->buf != NULL || e->len < STEP ? e->len :
 	    STEP;
 	XXH3_state_t *x = XXH3_createState();
-	char *own = c->buf == NULL ? malloc(step) : NULL;
+	char *own = c->buf == NULL ? step_buf() : NULL;
 	ssize_t n = 0;
 
 	if (x == NULL || (c->buf == NULL && own == NULL)) {
@@ -72,7 +102,7 @@ by_ring(struct uring *u, struct cold *c)
 	    -1;
 	COUNT_INC(uring_reads);
 out:
-	free(own);
+	step_buf_done(own);
 	XXH3_freeState(x);
 	/* too many are under way, or the kernel does not do it after all */
 	return n != -EAGAIN && n != -ENOSYS && n != -EINVAL &&

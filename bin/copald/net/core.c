@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -170,6 +171,15 @@ core_date(struct core *c)
 	return str_of(c->date, HTTP_DATE_LEN);
 }
 
+static void
+start_uring(struct core *c)
+{
+	c->uring = uring_new(c->loop, URING_ENTRIES);
+	if (c->uring == NULL && c->index == 0)
+		fprintf(stderr, "copald: no io_uring (%s): threads read what "
+		    "is not in memory\n", strerror(errno));
+}
+
 static void *
 core_thread(void *arg)
 {
@@ -183,7 +193,7 @@ core_thread(void *arg)
 	qsbr_register();
 	loop_enter(c->loop);
 	if (params->io_uring)
-		c->uring = uring_new(c->loop, URING_ENTRIES);
+		start_uring(c);
 	if (on_core_start != NULL)
 		on_core_start(c);
 	loop_run(c->loop);
