@@ -46,72 +46,24 @@ keep_of(const struct object *o)
 	return o != NULL ? load(&o->keep) : 0;
 }
 
-VAR_READ(DURATION, obj_age, age_of(ctx, obj_of(ctx)))
+static VCL_TIME
+time_of(const struct vcl_ctx *ctx, const struct object *o)
+{
+	return o != NULL ? load(&o->t_origin) : ctx->now;
+}
+
+static VCL_INT
+hits_of(const struct object *o)
+{
+	return o != NULL ? (VCL_INT)atomic_load_explicit(
+	    (_Atomic uint64_t *)&o->hits, memory_order_relaxed) : 0;
+}
 
 static bool
 can_esi(const struct object *o)
 {
 	return o != NULL && object_is(o, OBJ_ESI);
 }
-
-VAR_READ(BOOL, obj_can_esi, can_esi(obj_of(ctx)))
-VAR_READ(DURATION, obj_grace, grace_of(obj_of(ctx)))
-
-VCL_INT
-vrt_r_obj_hits(struct vcl_ctx *ctx)
-{
-	const struct object *o = obj_of(ctx);
-
-	if (o == NULL || !ctx->req->is_hit)
-		return 0;
-	return (VCL_INT)atomic_load_explicit((_Atomic uint64_t *)&o->hits,
-	    memory_order_relaxed);
-}
-
-VAR_READ(DURATION, obj_keep, keep_of(obj_of(ctx)))
-VAR_READ(STRING, obj_proto, vcl_proto(ctx->http[VCL_HTTP_OBJ]))
-
-VCL_STRING
-vrt_r_obj_reason(struct vcl_ctx *ctx)
-{
-	const struct http *h = ctx->http[VCL_HTTP_OBJ];
-
-	return h != NULL ? h->reason : STR_NULL;
-}
-
-VCL_INT
-vrt_r_obj_status(struct vcl_ctx *ctx)
-{
-	const struct http *h = ctx->http[VCL_HTTP_OBJ];
-
-	return h != NULL ? h->status : 0;
-}
-
-VCL_STEVEDORE
-vrt_r_obj_storage(struct vcl_ctx *ctx)
-{
-	const struct object *o = obj_of(ctx);
-
-	return o != NULL ? (VCL_STEVEDORE)(const void *)o->stevedore : NULL;
-}
-
-VCL_STRING
-vrt_r_obj_tags(struct vcl_ctx *ctx)
-{
-	const struct object *o = obj_of(ctx);
-
-	return o != NULL ? o->tags : STR_NULL;
-}
-
-VCL_TIME
-vrt_r_obj_time(struct vcl_ctx *ctx)
-{
-	const struct object *o = obj_of(ctx);
-
-	return o != NULL ? load(&o->t_origin) : ctx->now;
-}
-
-VAR_READ(DURATION, obj_ttl, ttl_of(ctx, obj_of(ctx)))
 
 static bool
 is_uncacheable(const struct object *o)
@@ -120,23 +72,50 @@ is_uncacheable(const struct object *o)
 	    object_is(o, OBJ_PRIVATE | OBJ_HITMISS | OBJ_HITPASS);
 }
 
+static VCL_STEVEDORE
+storage_of(const struct object *o)
+{
+	return o != NULL ? (VCL_STEVEDORE)(const void *)o->stevedore : NULL;
+}
+
+static VCL_STRING
+tags_of(const struct object *o)
+{
+	return o != NULL ? o->tags : STR_NULL;
+}
+
+static VCL_STRING
+reason_of(const struct http *h)
+{
+	return h != NULL ? h->reason : STR_NULL;
+}
+
+static VCL_INT
+status_of(const struct http *h)
+{
+	return h != NULL ? h->status : 0;
+}
+
+VAR_READ(DURATION, obj_age, age_of(ctx, obj_of(ctx)))
+VAR_READ(BOOL, obj_can_esi, can_esi(obj_of(ctx)))
+VAR_READ(DURATION, obj_grace, grace_of(obj_of(ctx)))
+VAR_READ(INT, obj_hits, ctx->req->is_hit ? hits_of(obj_of(ctx)) : 0)
+VAR_READ(DURATION, obj_keep, keep_of(obj_of(ctx)))
+VAR_READ(STRING, obj_proto, vcl_proto(ctx->http[VCL_HTTP_OBJ]))
+VAR_READ(STRING, obj_reason, reason_of(ctx->http[VCL_HTTP_OBJ]))
+VAR_READ(INT, obj_status, status_of(ctx->http[VCL_HTTP_OBJ]))
+VAR_READ(STEVEDORE, obj_storage, storage_of(obj_of(ctx)))
+VAR_READ(STRING, obj_tags, tags_of(obj_of(ctx)))
+VAR_READ(TIME, obj_time, time_of(ctx, obj_of(ctx)))
+VAR_READ(DURATION, obj_ttl, ttl_of(ctx, obj_of(ctx)))
 VAR_READ(BOOL, obj_uncacheable, is_uncacheable(obj_of(ctx)))
 
 /* ---- obj_stale: in vcl_backend_refresh ---- */
 
 VAR_READ(DURATION, obj_stale_age, age_of(ctx, ctx->fetch->stale))
-VAR_READ(DURATION, obj_stale_grace, grace_of(ctx->fetch->stale))
-
-VCL_INT
-vrt_r_obj_stale_hits(struct vcl_ctx *ctx)
-{
-	struct object *o = ctx->fetch->stale;
-
-	return o != NULL ? (VCL_INT)atomic_load_explicit(&o->hits,
-	    memory_order_relaxed) : 0;
-}
-
 VAR_READ(BOOL, obj_stale_can_esi, can_esi(ctx->fetch->stale))
+VAR_READ(DURATION, obj_stale_grace, grace_of(ctx->fetch->stale))
+VAR_READ(INT, obj_stale_hits, hits_of(ctx->fetch->stale))
 
 VCL_BOOL
 vrt_r_obj_stale_is_valid(struct vcl_ctx *ctx)
@@ -149,39 +128,10 @@ vrt_r_obj_stale_is_valid(struct vcl_ctx *ctx)
 
 VAR_READ(DURATION, obj_stale_keep, keep_of(ctx->fetch->stale))
 VAR_READ(STRING, obj_stale_proto, vcl_proto(ctx->http[VCL_HTTP_OBJ_STALE]))
-
-VCL_STRING
-vrt_r_obj_stale_reason(struct vcl_ctx *ctx)
-{
-	const struct http *h = ctx->http[VCL_HTTP_OBJ_STALE];
-
-	return h != NULL ? h->reason : STR_NULL;
-}
-
-VCL_INT
-vrt_r_obj_stale_status(struct vcl_ctx *ctx)
-{
-	const struct http *h = ctx->http[VCL_HTTP_OBJ_STALE];
-
-	return h != NULL ? h->status : 0;
-}
-
-VCL_STEVEDORE
-vrt_r_obj_stale_storage(struct vcl_ctx *ctx)
-{
-	const struct object *o = ctx->fetch->stale;
-
-	return o != NULL ? (VCL_STEVEDORE)(const void *)o->stevedore : NULL;
-}
-
-VCL_TIME
-vrt_r_obj_stale_time(struct vcl_ctx *ctx)
-{
-	const struct object *o = ctx->fetch->stale;
-
-	return o != NULL ? load(&o->t_origin) : ctx->now;
-}
-
+VAR_READ(STRING, obj_stale_reason, reason_of(ctx->http[VCL_HTTP_OBJ_STALE]))
+VAR_READ(INT, obj_stale_status, status_of(ctx->http[VCL_HTTP_OBJ_STALE]))
+VAR_READ(STEVEDORE, obj_stale_storage, storage_of(ctx->fetch->stale))
+VAR_READ(TIME, obj_stale_time, time_of(ctx, ctx->fetch->stale))
 VAR_READ(DURATION, obj_stale_ttl, ttl_of(ctx, ctx->fetch->stale))
 VAR_READ(BOOL, obj_stale_uncacheable, is_uncacheable(ctx->fetch->stale))
 
