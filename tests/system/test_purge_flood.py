@@ -43,3 +43,33 @@ def test_flood():
         for i in range(n):
             assert copal.get(f"/b/100/{i}").is_hit == (i % 4 == 3), i
         copal.forget_crashes()
+
+
+def test_cold_reads_go_on():
+    """Purges and bans that wait for a disk keep no thread from reading."""
+    n = 4 * CLIENTS
+    cold = [f"/b/{size}/cold{i}" for size in (100, 50_000, 300_000)
+            for i in range(5)]
+    # in this order: when copald has ended, the clients do
+    with Origin() as origin, ThreadPoolExecutor(n) as pool, \
+            Copald(origin, "-p", "workers=1", vcl=VCL) as copal:
+        for path in cold:
+            copal.get(path)
+        wait_until("objects to be on disk",
+                   lambda: copal.counter("store_puts") == len(cold))
+        copal.stop()
+        copal.start()
+        copal.adm("debug.store_fault", "catalogue.commit", "wait")
+        before = copal.counter("client_req")
+        answers = [pool.submit(invalidate, copal, i) for i in range(n)
+                   if i % 4 != 3]
+        wait_until("all of them to be there", lambda: copal.counter(
+            "client_req") - before == len(answers))
+        for path in cold:
+            r = copal.get(path)
+            assert r.is_hit and r.body == origin.body(path)
+        # and what is not there is fetched
+        assert copal.get("/b/70000/new").status == 200
+        assert not any(a.done() for a in answers)
+        copal.adm("debug.store_fault", "catalogue.commit", "none")
+        assert all(a.result() == 200 for a in answers)
