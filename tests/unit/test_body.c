@@ -252,6 +252,43 @@ test_window_range(void)
 	CU_ASSERT_EQUAL(jobs[0].got, BIG);
 }
 
+/* What was read is forgotten, the pieces' own bytes too. */
+static void
+test_regression_endless(void)
+{
+	struct body_reader r, late;
+	struct body_view v;
+	struct body b;
+	size_t room;
+
+	body_init(&b);
+	body_set_windowed(&b);
+	body_reader_begin(&b, &r);
+	for (unsigned i = 0; i < 5000; i++) {
+		CU_ASSERT_PTR_NOT_NULL_FATAL(body_room(&b, 0, &room));
+		body_grow(&b, room);
+		CU_ASSERT_EQUAL(body_pieces(&b), i + 1);
+		/* by up to a megabyte behind */
+		if (i % 4 == 0)
+			body_reader_at(&b, &r, b.len);
+	}
+	CU_ASSERT(b.piece_cap <= 16);
+	CU_ASSERT(b.memory <= 8 * 262144);
+	/* what is stored late belongs to one that is gone */
+	CU_ASSERT_EQUAL(body_piece_stored(&b, 1, &(struct extent){0}), 0);
+	CU_ASSERT_PTR_NULL(body_piece_buf(&b, 1, &(uint32_t){0}));
+	body_reader_begin(&b, &late);
+	CU_ASSERT_EQUAL(body_get(&b, NULL, 0, false, NSEC_NEVER, &v),
+	    BODY_GET_FAILED);
+	body_reader_end(&b, &late);
+	CU_ASSERT_EQUAL(body_get(&b, NULL, r.at - 1, false, NSEC_NEVER, &v),
+	    BODY_GET_OK);
+	CU_ASSERT(v.len > 0);
+	body_view_release(&v);
+	body_reader_end(&b, &r);
+	body_destroy(&b);
+}
+
 void
 suite_body(void)
 {
@@ -264,4 +301,5 @@ suite_body(void)
 	CU_add_test(s, "window", test_window);
 	CU_add_test(s, "window_deserted", test_window_deserted);
 	CU_add_test(s, "window_range", test_window_range);
+	CU_add_test(s, "regression: an endless pass", test_regression_endless);
 }

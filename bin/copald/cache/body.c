@@ -115,12 +115,28 @@ body_park(struct body *b, const char *what, nsec_t deadline)
 	return r;
 }
 
+/* lock held: a pass that never ends takes no more and more room */
+static void
+pieces_go(struct body *b)
+{
+	for (uint32_t i = 0; i < b->forgotten; i++)
+		if (b->piece[i].extent.segment != NULL)
+			segment_unref(&b->piece[i].extent.segment);
+	b->piece_n -= b->forgotten;
+	memmove(b->piece, b->piece + b->forgotten,
+	    b->piece_n * sizeof *b->piece);
+	b->gone += b->forgotten;
+	b->forgotten = 0;
+}
+
 /* lock held; NULL: no memory */
 static struct piece *
 piece_add(struct body *b)
 {
 	struct piece *p;
 
+	if (b->piece_n == b->piece_cap && b->forgotten > b->piece_cap / 2)
+		pieces_go(b);
 	if (b->piece_n == b->piece_cap) {
 		uint32_t cap = b->piece_cap == 0 ? 1 : b->piece_cap * 2;
 
@@ -133,6 +149,12 @@ piece_add(struct body *b)
 	p = &b->piece[b->piece_n++];
 	memset(p, 0, sizeof *p);
 	return p;
+}
+
+uint32_t
+body_pieces(const struct body *b)
+{
+	return b->gone + b->piece_n;
 }
 
 char *
@@ -294,9 +316,10 @@ body_piece_buf(struct body *b, uint32_t i, uint32_t *len)
 	struct buf *buf = NULL;
 
 	pthread_mutex_lock(&b->lock);
-	if (i < b->piece_n && b->piece[i].buf != NULL) {
-		buf = buf_ref(b->piece[i].buf);
-		*len = b->piece[i].len;
+	if (i >= b->gone && i < body_pieces(b) &&
+	    b->piece[i - b->gone].buf != NULL) {
+		buf = buf_ref(b->piece[i - b->gone].buf);
+		*len = b->piece[i - b->gone].len;
 	}
 	pthread_mutex_unlock(&b->lock);
 	return buf;
@@ -309,7 +332,11 @@ body_piece_stored(struct body *b, uint32_t i, const struct extent *e)
 	uint64_t freed = 0;
 
 	pthread_mutex_lock(&b->lock);
-	p = &b->piece[i];
+	if (i < b->gone) { /* it became a pass meanwhile */
+		pthread_mutex_unlock(&b->lock);
+		return 0;
+	}
+	p = &b->piece[i - b->gone];
 	/* a body that was shared is in memory, and read from there */
 	if (p->extent.segment != NULL)
 		segment_unref(&p->extent.segment);
@@ -550,21 +577,24 @@ extent_is_resident(const struct extent *e)
 	    RWF_NOWAIT) == 1;
 }
 
-/* lock held on entry and return; *is_bad: what is on disk is wrong */
+/*
+ * lock held on entry and return, when the piece is the i-th (body_pieces) but
+ * may lie elsewhere; *is_bad: what is on disk is wrong
+ */
 static enum body_get
 piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory,
     uint64_t *loaded, bool *is_bad)
 {
-	struct extent e = b->piece[i].extent;
+	struct piece *p = &b->piece[i - b->gone];
+	struct extent e = p->extent;
 	nsec_t now = loop_now(core_self()->loop);
 	bool small = b->piece_n == 1 && e.len <= b->flat_max;
 	struct buf *buf = NULL;
 	int r;
 
-	if (b->piece[i].resident && !in_memory && !small &&
-	    (now - b->piece[i].resident_at < NSEC_S(1) ||
-	    extent_is_resident(&e))) {
-		b->piece[i].resident_at = now;
+	if (p->resident && !in_memory && !small &&
+	    (now - p->resident_at < NSEC_S(1) || extent_is_resident(&e))) {
+		p->resident_at = now;
 		return BODY_GET_OK;
 	}
 	segment_ref(e.segment);
@@ -579,15 +609,16 @@ piece_load(struct body *b, struct stevedore *stv, uint32_t i, bool in_memory,
 	r = cold_read(stv->store, &e, buf != NULL ? buf->data : NULL);
 	segment_unref(&e.segment);
 	pthread_mutex_lock(&b->lock);
-	if (r != 0) {
-		*is_bad = r != STORE_NO_MEMORY;
+	if (r != 0 || i < b->gone) {
+		*is_bad = r != 0 && r != STORE_NO_MEMORY;
 		buf_unref(&buf);
 		return BODY_GET_FAILED;
 	}
-	b->piece[i].resident = true;
-	b->piece[i].resident_at = now;
-	if (buf != NULL && b->piece[i].buf == NULL) {
-		b->piece[i].buf = buf;
+	p = &b->piece[i - b->gone];
+	p->resident = true;
+	p->resident_at = now;
+	if (buf != NULL && p->buf == NULL) {
+		p->buf = buf;
 		b->memory += buf->cap;
 		*loaded = buf->cap;
 		if (small)
@@ -624,14 +655,15 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 		return r;
 	pthread_mutex_lock(&b->lock);
 	p = piece_at(b, at);
-	if (p->dropped || (p->extent.segment != NULL && p->buf == NULL &&
+	if (p->dropped || at < p->at || (p->extent.segment != NULL && p->buf == NULL &&
 	    segment_is_overdue(p->extent.segment)))
 		r = BODY_GET_FAILED;
 	else if (p->buf == NULL) {
-		uint32_t i = (uint32_t)(p - b->piece);
+		uint32_t i = b->gone + (uint32_t)(p - b->piece);
 
 		r = piece_load(b, stv, i, in_memory, &loaded, &is_bad);
-		p = &b->piece[i];
+		if (r == BODY_GET_OK)
+			p = &b->piece[i - b->gone];
 	}
 	if (r == BODY_GET_OK) {
 		v->len = p->len - (at - p->at);

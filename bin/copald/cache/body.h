@@ -66,7 +66,8 @@ struct body {
 	struct piece *piece;
 	uint32_t piece_n, piece_cap;
 	bool windowed;
-	uint32_t forgotten;    /* windowed: pieces dropped so far */
+	uint32_t forgotten;    /* windowed: those of piece that are dropped */
+	uint32_t gone;         /* windowed: dropped ones before piece[0] */
 	struct body_reader *readers;
 	struct body_waiter *waiters;
 	uint64_t memory;       /* bytes of buffers held */
@@ -89,6 +90,8 @@ void body_fail(struct body *);
  * CANCELED also when no reader is left. */
 enum fiber_wake body_wait_window(struct body *, uint64_t window,
     nsec_t deadline) WAITS;
+/* Pieces begun so far, those that are gone among them; on the fetch's side. */
+uint32_t body_pieces(const struct body *);
 /* The finished piece i (not the one being filled): its buffer with a
  * reference, for the store's writer; NULL if there is none. */
 struct buf *body_piece_buf(struct body *, uint32_t i, uint32_t *len);

@@ -111,7 +111,7 @@ static void
 filling_go_on(struct fetch *f, struct filling *fill, bool end)
 {
 	struct object *o = f->obj;
-	uint32_t n = o->body.piece_n;
+	uint32_t n = body_pieces(&o->body);
 
 	if (fill->off || (!end && n < 2))
 		return;
@@ -354,10 +354,10 @@ wait_for_memory(void)
 char *
 fetch_make_room(struct object *o, uint64_t want, size_t *room)
 {
-	uint32_t pieces = o->body.piece_n;
+	uint32_t pieces = body_pieces(&o->body);
 	char *p = wait_for_memory() ? body_room(&o->body, want, room) : NULL;
 
-	if (p != NULL && o->body.piece_n > pieces) /* a new one, empty */
+	if (p != NULL && body_pieces(&o->body) > pieces) /* a new one, empty */
 		fetch_charge(o, (int64_t)*room);
 	return p;
 }
