@@ -202,7 +202,7 @@ apply_commit(struct store *st, MDB_txn *txn, struct op *op)
 	return rc;
 }
 
-/* change gets an object's meta, and what op says of it. */
+/* change gets an object's meta, and what op says of it.  MDB_NOTFOUND: none */
 static int
 change_object(struct store *st, MDB_txn *txn, uint64_t seq,
     void (*change)(struct store_meta *, const struct op *),
@@ -214,7 +214,7 @@ change_object(struct store *st, MDB_txn *txn, uint64_t seq,
 	int rc = catalogue_load(&st->cat, txn, seq, &b);
 
 	if (rc != 0)
-		return rc == MDB_NOTFOUND ? 0 : rc;
+		return rc;
 	if (!record_decode(b.p, b.len, seq, &old)) {
 		blob_free(&b);
 		atomic_fetch_add(&st->corrupt, 1);
@@ -245,6 +245,22 @@ refresh(struct store_meta *to, const struct op *op)
 	to->inval_seq = m->inval_seq;
 	to->flags = m->flags;
 	to->status = m->status;
+}
+
+/*
+ * The record may have been evicted while its revalidation was under way: who
+ * shares its body must learn of that, or would hold its segment.
+ */
+static int
+apply_refresh(struct store *st, MDB_txn *txn, const struct op *op)
+{
+	struct gone g = {.seq = op->seq, .known = true, .told = true};
+	int rc = change_object(st, txn, op->seq, refresh, op);
+
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	memcpy(g.hash, op->commit.meta.hash, sizeof g.hash);
+	return space_note_gone(st, &g) ? 0 : ENOMEM;
 }
 
 /* A soft purge. */
@@ -316,6 +332,8 @@ apply_inval(struct store *st, MDB_txn *txn, struct op *op)
 			 ? purge_object(st, txn, hash, &v[i])
 			 : change_object(
 			       st, txn, v[i].seq, take_off_times, op);
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
 		op->inval.objects++;
 	}
 	/*
@@ -366,7 +384,7 @@ apply(struct store *st, MDB_txn *txn, struct op *op)
 	case OP_COMMIT:
 		return apply_commit(st, txn, op);
 	case OP_REFRESH:
-		return change_object(st, txn, op->seq, refresh, op);
+		return apply_refresh(st, txn, op);
 	case OP_DROP:
 		return apply_drop(st, txn, op);
 	case OP_INVAL:

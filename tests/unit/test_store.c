@@ -240,8 +240,11 @@ test_refresh_keeps_body(void)
 	begin();
 	seq = item_put(&rig, &it);
 	store_refresh(rig.st, seq, &m);
-	store_refresh(rig.st, seq + 100, &m); /* no such object */
 	store_sync(rig.st);
+	CU_ASSERT_EQUAL(rig.gone_n, 0);
+	store_refresh(rig.st, seq + 100, &m); /* no such object: it is said */
+	store_sync(rig.st);
+	CU_ASSERT_EQUAL(rig.gone_n, 1);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	item_hash(3, hash);
 	CU_ASSERT_EQUAL_FATAL(

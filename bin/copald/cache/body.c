@@ -655,10 +655,13 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 		return r;
 	pthread_mutex_lock(&b->lock);
 	p = piece_at(b, at);
-	if (p->dropped || at < p->at || (p->extent.segment != NULL && p->buf == NULL &&
-	    segment_is_overdue(p->extent.segment)))
+	if (p->dropped || at < p->at)
 		r = BODY_GET_FAILED;
-	else if (p->buf == NULL) {
+	else if (p->extent.segment != NULL && p->buf == NULL &&
+	    segment_is_overdue(p->extent.segment)) {
+		r = BODY_GET_FAILED;
+		is_bad = true; /* nobody should find it any more */
+	} else if (p->buf == NULL) {
 		uint32_t i = b->gone + (uint32_t)(p - b->piece);
 
 		r = piece_load(b, stv, i, in_memory, &loaded, &is_bad);

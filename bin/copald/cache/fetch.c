@@ -491,6 +491,7 @@ body_of_stale(struct fetch *f)
 		return fetch_fail_with(
 		    f, FAILURE_MEMORY, "the stored body is gone");
 	fetch_publish(f, cacheable);
+	fetch_refresh_stored(f);
 	if (cacheable && f->obj->store_seq == 0 && f->obj->body.flat != NULL)
 		fetch_store(f);
 	return FS_DONE;

@@ -59,6 +59,8 @@ replace(struct fetch *f)
 	/* from here on we are told of a purge of this key */
 	put = purge_count() == f->purges && !object_is(f->stale, OBJ_DYING) &&
 	    index_insert_fetched(f->busy, f, f->obj);
+	if (put)
+		fetch_refresh_stored(f);
 	index_fetch_ends(f);
 	index_release(&f->busy);
 	/* the old one may be on its way to disk yet: this one is later */

@@ -164,38 +164,42 @@ fetch_publish(struct fetch *f, bool cacheable)
 	fetch_set_state(f, FETCH_READY);
 }
 
-/* The stored body goes on under the new head; on disk only the head changes. */
+/* The stored body goes on under the new head. */
 int
 fetch_object_reuse_body(struct fetch *f, bool cacheable)
 {
-	uint64_t seq = f->stale->store_seq;
-	struct store_meta m;
-	size_t size;
-	char *head;
-
 	if (object_is(f->stale, OBJ_BLOCKS) ? !blocks_mark(f->obj) :
 	    body_share(&f->obj->body, &f->stale->body) != 0)
 		return -1;
 	esi_plan_share(f->obj, f->stale);
 	if (!cacheable)
 		atomic_fetch_or(&f->obj->flags, OBJ_PRIVATE);
-	if (!cacheable || seq == 0 ||
-	    f->stale->stevedore != f->obj->stevedore ||
-	    !str_eq(f->stale->vary, f->obj->vary))
-		return 0;
+	else if (f->stale->stevedore == f->obj->stevedore &&
+	    str_eq(f->stale->vary, f->obj->vary))
+		f->obj->store_seq = f->stale->store_seq;
+	return 0;
+}
+
+void
+fetch_refresh_stored(struct fetch *f)
+{
+	struct store_meta m;
+	size_t size;
+	char *head;
+
+	if (f->obj->store_seq == 0)
+		return;
 	size = object_head_size(f->obj);
 	head = malloc(size);
 	if (head == NULL)
-		return 0;
+		return;
 	object_head_write(f->obj, head);
-	f->obj->store_seq = seq;
 	object_store_meta(f->obj, &f->key, &m, str_of(head, size));
 	purge_gate_enter();
 	if (!f->purged && !ban_is_forgotten(m.inval_seq))
-		store_refresh(f->obj->stevedore->store, seq, &m);
+		store_refresh(f->obj->stevedore->store, f->obj->store_seq, &m);
 	purge_gate_leave();
 	free(head);
-	return 0;
 }
 
 /*

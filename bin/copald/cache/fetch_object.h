@@ -27,5 +27,10 @@ void fetch_let_others_go(struct fetch *);
 void fetch_publish(struct fetch *, bool cacheable);
 /* After a 304: f->obj gets f->stale's body. -1: it has none any more. */
 int fetch_object_reuse_body(struct fetch *, bool cacheable);
+/*
+ * Then, with f->obj in the index: on disk only the head changes.  If the record
+ * has left the store meanwhile the object leaves the index for that.
+ */
+void fetch_refresh_stored(struct fetch *);
 
 #endif
