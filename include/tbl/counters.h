@@ -75,6 +75,7 @@ COUNTER(store_dropped, "store_dropped", COUNT, "Objects not written: the writer'
 COUNTER(store_evicted, "store_evicted", COUNT, "Objects evicted from disk")
 COUNTER(store_rescued, "store_rescued", COUNT, "Objects kept on disk when their segment was given up, as they had been hit")
 COUNTER(store_held_bytes, "store_held_bytes", GAUGE, "Bytes on disk of segments that were given up and are still being read")
+COUNTER(store_cut_off, "store_cut_off", COUNT, "Clients cut off, as they were slow while what they read held more than a quarter of a store beside it")
 COUNTER(store_corrupt, "store_corrupt", COUNT, "Records or bodies that failed their checksum")
 COUNTER(store_packed, "store_packed", COUNT, "Bodies of text that were packed on their way to disk")
 COUNTER(store_packed_in, "store_packed_in", COUNT, "Their bytes before that")

@@ -4,10 +4,12 @@ import json
 import os
 import re
 import subprocess
+import threading
 
 import pytest
 
 from copal import COPALD, Copald, Origin, is_sanitized, wait_until
+from raw import connect
 
 MB = 1 << 20
 
@@ -252,6 +254,73 @@ def test_same_store_twice(origin):
             assert done.stderr.count("\n") == 1, done.stderr
         finally:
             copal.remove()
+
+
+@pytest.mark.parametrize("step", [0, 1000])
+def test_slow_readers(origin, step):
+    """Clients that take nothing, or a little now and then, hold segments that
+    the store has given up: a quarter of it at most, then they are cut off,
+    and what they got was right."""
+    paths = [f"/b/4000000/s{i}" for i in range(12)]
+    size = 64 * MB
+    ended, got = threading.Event(), {}
+
+    def read(path, sock):
+        with sock:
+            data = b""
+            while not ended.wait(0.05):
+                try:
+                    more = sock.recv(step or 1)
+                except OSError:
+                    return
+                data += more
+                got[path] = data
+                if not more:
+                    return
+                if not step:
+                    ended.wait()
+            try:
+                while more := sock.recv(1 << 20):
+                    got[path] = got[path] + more
+            except OSError:
+                pass
+
+    with Copald(origin, store="lmdb,,64m") as copal:
+        for path in paths:
+            assert copal.get(path).status == 200
+        wait_until("all on disk",
+                   lambda: copal.counter("store_puts") == len(paths))
+        readers = []
+        for path in paths:
+            sock = connect(copal.port, 4096)
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+            readers.append(threading.Thread(target=read, args=(path, sock)))
+            readers[-1].start()
+        wait_until("all to read", lambda: len(got) == len(paths))
+        done = iter(range(1000_000))
+
+        def churned():
+            path = f"/b/1000000/c{next(done)}"
+            assert copal.get(path).body == origin.body(path)
+            return copal.counter("store_evicted") > 150
+
+        wait_until("everything to be replaced", churned)
+        wait_until("some to be cut off",
+                   lambda: copal.counter("store_cut_off") > 0)
+        wait_until("the others to hold no more than a quarter", lambda:
+                   copal.counter("store_held_bytes") <= size // 4)
+        assert copal.disk() <= size * 5 // 4
+        ended.set()
+        for reader in readers:
+            reader.join()
+        whole = 0
+        for path, data in got.items():
+            head, _, body = data.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200") or not body
+            assert origin.body(path).startswith(body)
+            whole += len(body) == 4_000_000
+        assert whole < len(paths)
+        check_hits(copal, origin)
 
 
 # -------------------------------------------------------------- disk full

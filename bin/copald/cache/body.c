@@ -688,6 +688,22 @@ body_get(struct body *b, struct stevedore *stv, uint64_t at, bool in_memory,
 	return r;
 }
 
+bool
+body_is_overdue(struct body *b)
+{
+	bool overdue = false;
+
+	pthread_mutex_lock(&b->lock);
+	for (uint32_t i = 0; i < b->piece_n; i++)
+		if (b->piece[i].extent.segment != NULL) {
+			overdue = segment_is_overdue(
+			    b->piece[i].extent.segment);
+			break;
+		}
+	pthread_mutex_unlock(&b->lock);
+	return overdue;
+}
+
 void
 body_ahead(struct body *b, uint64_t from, uint64_t len)
 {

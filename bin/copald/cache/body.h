@@ -151,6 +151,11 @@ enum body_get {
  */
 enum body_get body_get(struct body *, struct stevedore *, uint64_t at,
     bool in_memory, nsec_t deadline, struct body_view *) WAITS;
+/*
+ * Was what it lies on given up by the store, and is wanted back by now
+ * (segment_is_overdue)?  Its first extent is the oldest.
+ */
+bool body_is_overdue(struct body *);
 /* A reader will soon want these bytes: those that are cold are read ahead. */
 void body_ahead(struct body *, uint64_t from, uint64_t len);
 void body_view_release(struct body_view *);

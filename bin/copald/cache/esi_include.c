@@ -130,7 +130,14 @@ include_sendfile(struct stream *s, int fd, uint64_t offset, size_t len,
 	if (s->failed || !wait_turn(inc))
 		return -1;
 	if (inc->page->pack == NULL) {
-		if (top->ops->sendfile(top, fd, offset, len, more) != 0) {
+		void *page = top->overdue_arg;
+		int r;
+
+		/* while its client waits, it is this object that is held */
+		top->overdue_arg = s->overdue_arg;
+		r = top->ops->sendfile(top, fd, offset, len, more);
+		top->overdue_arg = page;
+		if (r != 0) {
 			s->failed = true;
 			return -1;
 		}

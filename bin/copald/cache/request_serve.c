@@ -123,6 +123,21 @@ request_rollback(struct request *req)
 	http_copy(&req->http, &req->received);
 }
 
+/* Of a stream whose client we wait for. */
+static bool
+is_overdue(void *arg)
+{
+	struct request *req = arg;
+
+	if ((req->obj == NULL || !body_is_overdue(&req->obj->body)) &&
+	    (req->block == NULL || !body_is_overdue(&req->block->body)))
+		return false;
+	log_put(&req->log, LOG_ERROR,
+	    STR("too slow: the store wants back what is read"));
+	COUNT_INC(store_cut_off);
+	return true;
+}
+
 /*
  * The stream's request; its memory: struct, log buffer, workspace.  page: it
  * is an include of this one; NULL: it is a client's.
@@ -170,6 +185,8 @@ request_new(struct stream *s, struct request *page)
 	req->program = page == NULL ? program_ref_active() :
 	    program_ref(req->top->first_program != NULL ?
 	    req->top->first_program : req->top->program);
+	s->is_overdue = is_overdue;
+	s->overdue_arg = req;
 	request_begin_policy(req);
 	return req;
 }
@@ -177,6 +194,7 @@ request_new(struct stream *s, struct request *page)
 static void
 request_free(struct request *req)
 {
+	req->stream->is_overdue = NULL;
 	vcl_ctx_end(&req->ctx);
 	program_unref(&req->program);
 	program_unref(&req->first_program);

@@ -612,7 +612,7 @@ stream_begin(struct conn *conn)
 	b->body_done = !s->body_unread;
 	b->out = NULL;
 	b->out_len = 0;
-	b->send_deadline = 0;
+	b->send_deadline = b->overdue_look = 0;
 }
 
 /*

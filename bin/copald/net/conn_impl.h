@@ -70,6 +70,7 @@ struct stream_block {
 	size_t out_len, out_room;   /* out_room: behind it, for the body */
 	uint64_t out_left;          /* OUT_LENGTH: bytes still to write */
 	nsec_t send_deadline;       /* send_timeout */
+	nsec_t overdue_look;        /* when is_overdue is asked again */
 	uint32_t buf_size;
 	char *buf;
 };

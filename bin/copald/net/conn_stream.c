@@ -242,6 +242,21 @@ conn_stream_drain(struct stream_block *b)
 
 /* --- the response -------------------------------------------------------- */
 
+/* Between two looks whether what a client holds is wanted back. */
+enum { OVERDUE_LOOK_S = 1 };
+
+/* Also of a client that takes a byte now and then. */
+static bool
+is_overdue(struct stream_block *b)
+{
+	nsec_t now = loop_now(b->conn->core->loop);
+
+	if (now < b->overdue_look)
+		return false;
+	b->overdue_look = now + NSEC_S(OVERDUE_LOOK_S);
+	return b->s.is_overdue(b->s.overdue_arg);
+}
+
 static int
 send_wait(struct stream_block *b)
 {
@@ -257,16 +272,27 @@ send_wait(struct stream_block *b)
 	if (deadline > b->send_deadline)
 		deadline = b->send_deadline;
 	conn->src.ready &= (uint8_t)~SOURCE_WRITE;
-	switch (source_wait(&conn->src, SOURCE_WRITE, "client to take bytes",
-	    deadline)) {
-	case FIBER_WOKEN:
-		return 0;
-	case FIBER_TIMEOUT:
-		return stream_fail(&b->s, "TX_TIMEOUT");
-	case FIBER_CANCELED:
-		break;
+	for (;;) {
+		nsec_t until = deadline;
+
+		if (b->s.is_overdue != NULL) {
+			if (is_overdue(b))
+				return stream_fail(&b->s, "OVERLOAD");
+			if (b->overdue_look < deadline)
+				until = b->overdue_look;
+		}
+		switch (source_wait(&conn->src, SOURCE_WRITE,
+		    "client to take bytes", until)) {
+		case FIBER_WOKEN:
+			return 0;
+		case FIBER_TIMEOUT:
+			if (until == deadline)
+				return stream_fail(&b->s, "TX_TIMEOUT");
+			continue;
+		case FIBER_CANCELED:
+			return stream_fail(&b->s, "SHUTDOWN");
+		}
 	}
-	return stream_fail(&b->s, "SHUTDOWN");
 }
 
 static int

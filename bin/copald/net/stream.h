@@ -109,6 +109,12 @@ struct stream {
 	char *trailer;
 	uint32_t trailer_cap, trailer_len;
 	struct stream_timeouts timeouts; /* stay for the next request */
+	/*
+	 * Asked each second in which we wait for the client: must it be cut
+	 * off, since what it holds is wanted back?  NULL: it may wait.
+	 */
+	bool (*is_overdue)(void *arg);
+	void *overdue_arg;
 	uint64_t body_received;
 	uint64_t head_sent, body_sent; /* bytes */
 	const char *close_reason;    /* for the log */
