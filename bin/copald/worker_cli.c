@@ -614,6 +614,19 @@ cmd_debug_xid(const struct cli_words *w, struct cli_answer *out)
 	return WORKER_GOES_ON;
 }
 
+/* as WHO COMMAND...: the records of what it invalidates name who. */
+static enum worker_next
+cmd_as(const struct cli_words *w, struct cli_answer *out)
+{
+	struct cli_words command = {.n = w->n - 2, .word = w->word + 2};
+	enum worker_next next;
+
+	inval_audit_who(w->word[1]);
+	next = worker_command(&command, out);
+	inval_audit_who(NULL);
+	return next;
+}
+
 static const struct {
 	const char *name;
 	unsigned min_args;
@@ -629,6 +642,7 @@ static const struct {
 	{"vcl.state", 2, cmd_vcl_state},
 	{"vcl.refs", 0, cmd_vcl_refs},
 	{"why", 1, cmd_why},
+	{"as", 2, cmd_as},
 	{"ban", 3, cmd_ban},
 	{"ban.list", 0, cmd_ban_list},
 	{"purge", 1, cmd_purge},

@@ -1,4 +1,5 @@
 """Purges by tag: acknowledged ones outlive a crash, and there is a bound."""
+import os
 import re
 import subprocess
 
@@ -98,11 +99,12 @@ def test_audit():
 
         found = wait_until("the log", lines)
         # the CLI's in their order; the request's is another thread's
+        cli = f"cli:uid={os.getuid()}"
         assert [re.sub(r"\d{10,}", "N", x) for x in
                 sorted(found, key=lambda x: x.startswith("cli"))] == [
             f"purge N 1 {path}",
-            f"cli purge N 0 {path}",
-            f"cli softpurge N 0 {path}",
-            "cli tags N 0 one two",
-            "cli ban N 0 req.url == /x",
+            f"{cli} purge N 0 {path}",
+            f"{cli} softpurge N 0 {path}",
+            f"{cli} tags N 0 one two",
+            f"{cli} ban N 0 req.url == /x",
         ]

@@ -356,19 +356,6 @@ ban_forget_untested(uint64_t upto)
 	forget(upto);
 }
 
-void
-inval_audit(struct log_txn *log, const char *what, struct str of,
-    const struct purged *p)
-{
-	if (log != NULL)
-		log_printf(log, LOG_AUDIT, "%s %llu %u %.*s", what,
-		    (unsigned long long)p->seq, p->objects, STR_ARG(of));
-	else
-		log_raw(core_count() > 0 ? core_at(0)->ring : NULL, LOG_AUDIT,
-		    "cli %s %llu %u %.*s", what, (unsigned long long)p->seq,
-		    p->objects, STR_ARG(of));
-}
-
 /* --- for the lurker ------------------------------------------------------ */
 
 bool

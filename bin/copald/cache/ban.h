@@ -54,10 +54,11 @@ struct purged {
 };
 /*
  * A record of it for who keeps accounts: in the log of the transaction that
- * asked for it, or NULL: it was the CLI.
+ * asked for it, or NULL: it was the CLI, by inval_audit_who.
  */
 void inval_audit(struct log_txn *, const char *what, struct str of,
     const struct purged *);
+void inval_audit_who(const char *); /* the first thread's; kept */
 /*
  * Purges a key everywhere.  soft: only takes off the times of its objects;
  * what is being fetched for it is not kept in either case.  0, or -1:

@@ -209,3 +209,25 @@ inval_log_write_locked(struct inval_call *c)
 		c->result = -1;
 	return c->result;
 }
+
+static const char *cli_who;
+
+void
+inval_audit_who(const char *who)
+{
+	cli_who = who;
+}
+
+void
+inval_audit(struct log_txn *log, const char *what, struct str of,
+    const struct purged *p)
+{
+	if (log != NULL)
+		log_printf(log, LOG_AUDIT, "%s %llu %u %.*s", what,
+		    (unsigned long long)p->seq, p->objects, STR_ARG(of));
+	else
+		log_raw(core_count() > 0 ? core_at(0)->ring : NULL, LOG_AUDIT,
+		    "cli:%s %s %llu %u %.*s", cli_who != NULL ? cli_who : "",
+		    what, (unsigned long long)p->seq, p->objects,
+		    STR_ARG(of));
+}

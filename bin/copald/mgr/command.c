@@ -382,6 +382,29 @@ is_public(const struct cli_cmd *cmd)
 	       cmd->id == CLI_CMD_ping;
 }
 
+/* What invalidates says on whose behalf. */
+static void
+ask_worker(const struct command_client *client, const struct cli_cmd *cmd,
+    const struct cli_words *w, struct cli_answer *out)
+{
+	char **word;
+
+	if (cmd->id != CLI_CMD_ban && cmd->id != CLI_CMD_purge) {
+		(void)child_ask(out, w->n, w->word);
+		return;
+	}
+	word = malloc((w->n + 2) * sizeof(*word));
+	if (word == NULL) {
+		cli_fail(out, CLI_CANT, "Out of memory\n");
+		return;
+	}
+	word[0] = (char *)"as";
+	word[1] = (char *)client->who;
+	memcpy(word + 2, w->word, w->n * sizeof(*word));
+	(void)child_ask(out, w->n + 2, word);
+	free(word);
+}
+
 bool
 command_run(struct command_client *client, const struct cli_words *w,
     struct cli_answer *out)
@@ -426,14 +449,14 @@ command_run(struct command_client *client, const struct cli_words *w,
 	else if (!child_is_running())
 		cli_fail(out, CLI_CANT, "Child not running\n");
 	else
-		(void)child_ask(out, w->n, w->word);
+		ask_worker(client, cmd, w, out);
 	return !c.pending;
 }
 
 bool
 command_file(const char *path, struct cli_answer *out)
 {
-	struct command_client client = {.authenticated = true};
+	struct command_client client = {.who = path, .authenticated = true};
 	struct cli_input in;
 	struct cli_words w;
 	char buf[4096];

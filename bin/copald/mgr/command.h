@@ -10,6 +10,7 @@
 
 /* What a command does to its connection. */
 struct command_client {
+	const char *who;         /* for the records of what it invalidates */
 	bool authenticated;
 	bool quit;               /* set by quit: close after the answer */
 	const char *challenge;   /* CLI_CHALLENGE_LEN bytes */

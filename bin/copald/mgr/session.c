@@ -258,6 +258,7 @@ new_session(int fd, const char *peer, bool needs_secret)
 		return NULL;
 	}
 	snprintf(s->peer, sizeof(s->peer), "%s", peer);
+	s->client.who = s->peer;
 	s->client.authenticated = !needs_secret;
 	s->client.challenge = s->challenge;
 	s->client.secret_path = secret_path;
@@ -309,6 +310,19 @@ on_session(struct watch *w, short revents)
 	}
 }
 
+/* Who may connect to the socket in the state folder need not be root. */
+static void
+local_text(int fd, char peer[ADDR_TEXT_MAX])
+{
+	struct ucred from;
+	socklen_t len = sizeof(from);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &from, &len) == 0)
+		snprintf(peer, ADDR_TEXT_MAX, "uid=%u", (unsigned)from.uid);
+	else
+		snprintf(peer, ADDR_TEXT_MAX, "cli.sock");
+}
+
 static void
 on_listen(struct watch *w, short revents)
 {
@@ -324,7 +338,7 @@ on_listen(struct watch *w, short revents)
 	if (e->needs_secret)
 		addr_text(&from, peer);
 	else
-		snprintf(peer, sizeof(peer), "cli.sock");
+		local_text(fd, peer);
 	s = session_n < SESSION_MAX ? new_session(fd, peer, e->needs_secret)
 				    : NULL;
 	if (s == NULL) {
