@@ -7,6 +7,7 @@
 #     BAN / HTTP/1.1
 #     Cache-Tags: node:17 node_list
 #
+# (or Purge-Cache-Tags: the name is set in the module's form),
 # and every page with one of these tags is made anew, be there ten or a
 # million.  PURGE removes one URL.
 
@@ -33,6 +34,9 @@ sub vcl_recv {
 		}
 		if (req.method == "PURGE") {
 			return (purge);
+		}
+		if (req.http.Purge-Cache-Tags) {
+			set req.http.Cache-Tags = req.http.Purge-Cache-Tags;
 		}
 		if (!req.http.Cache-Tags) {
 			return (synth(400, "Cache-Tags is missing"));

@@ -3,9 +3,10 @@
 # The library sends
 #
 #     PURGE /path                          one URL
-#     REFRESH /path                        one URL, fetched again at once
+#     GET /path with Cache-Control: no-cache
+#                                          one URL, fetched again at once
 #     BAN with X-Host, X-Url, X-Content-Type: expressions, each may be left out
-#     BAN with X-Cache-Tags: (^|,)(a|b)(,|$)
+#     BAN with X-Cache-Tags: (^|,)(a|b\-1)(,|$)
 #     PURGEKEYS with xkey-purge or xkey-softpurge: tags
 #
 # The headers X-Cache-Tags and xkey of a response are its tags.
@@ -26,18 +27,18 @@ acl purgers {
 }
 
 sub vcl_recv {
+	if (req.http.Cache-Control ~ "no-cache" && client.ip ~ purgers) {
+		set req.hash_always_miss = true;
+	}
 	if (req.method == "PURGE" || req.method == "BAN" ||
-	    req.method == "PURGEKEYS" || req.method == "REFRESH") {
+	    req.method == "PURGEKEYS") {
 		if (client.ip !~ purgers) {
 			return (synth(405, "Not allowed"));
 		}
 		if (req.method == "PURGE") {
 			return (purge);
 		}
-		if (req.method == "REFRESH") {
-			set req.method = "GET";
-			set req.hash_always_miss = true;
-		} elseif (req.method == "PURGEKEYS") {
+		if (req.method == "PURGEKEYS") {
 			call purge_keys;
 		} elseif (req.http.X-Cache-Tags) {
 			call ban_tags;
@@ -48,22 +49,30 @@ sub vcl_recv {
 }
 
 sub purge_keys {
-	if (req.http.xkey-softpurge) {
-		set req.http.n-gone = xkey.softpurge(req.http.xkey-softpurge);
-	} elseif (req.http.xkey-purge) {
-		set req.http.n-gone = xkey.purge(req.http.xkey-purge);
-	} else {
+	if (!req.http.xkey-purge && !req.http.xkey-softpurge) {
 		return (synth(400, "Neither xkey-purge nor xkey-softpurge"));
 	}
-	return (synth(200, "Purged " + req.http.n-gone + " objects"));
+	set req.http.n-gone = "0";
+	set req.http.n-stale = "0";
+	if (req.http.xkey-purge) {
+		set req.http.n-gone = xkey.purge(req.http.xkey-purge);
+	}
+	if (req.http.xkey-softpurge) {
+		set req.http.n-stale = xkey.softpurge(req.http.xkey-softpurge);
+	}
+	return (synth(200, "Purged " + req.http.n-gone + " objects, expired " +
+	    req.http.n-stale));
 }
 
 sub ban_tags {
 	# A list of tags is purged: that costs the same for any number of pages.
-	if (req.http.X-Cache-Tags ~ "^\(\^\|,\)\([\w:./|-]+\)\(,\|\$\)$") {
-		set req.http.n-gone = xkey.purge(regsuball(
-		    regsub(req.http.X-Cache-Tags,
-		    "^\(\^\|,\)\((.+)\)\(,\|\$\)$", "\1"), "\|", " "));
+	# The library puts a backslash before what an expression would take for
+	# more than itself.
+	if (req.http.X-Cache-Tags ~ "^\(\^\|,\)\(([\w:/|-]|\\[^\w|])+\)\(,\|\$\)$") {
+		set req.http.X-Cache-Tags = regsub(req.http.X-Cache-Tags,
+		    "^\(\^\|,\)\((.+)\)\(,\|\$\)$", "\1");
+		set req.http.n-gone = xkey.purge(regsuball(regsuball(
+		    req.http.X-Cache-Tags, "\|", " "), "\\", ""));
 		return (synth(200, "Banned " + req.http.n-gone + " objects"));
 	}
 	if (!std.ban("obj.http.X-Cache-Tags ~ " + req.http.X-Cache-Tags)) {

@@ -4,9 +4,13 @@
 # Each page says whose it is: TYPO3-Sitename and TYPO3-Pid.  When an editor
 # changes something, TYPO3 sends BAN with
 #
-#     Varnish-Ban-All: 1
 #     Varnish-Ban-TYPO3-Sitename: <site>
+#
+# and one of
+#
 #     Varnish-Ban-TYPO3-Pid: <page>
+#     Varnish-Ban-All: 1              (without a site: of all)
+#     xkey-purge: <tags>
 #     X-Cache-Tags: an expression
 
 vcl 4.1;
@@ -63,7 +67,12 @@ sub ban_request {
 		}
 		return (synth(200, "Banned by tags"));
 	}
-	if (req.http.Varnish-Ban-All == "1") {
+	if (req.http.xkey-purge) {
+		set req.http.n-gone = xkey.purge(req.http.xkey-purge);
+		return (synth(200, "Banned " + req.http.n-gone + " objects"));
+	}
+	if (req.http.Varnish-Ban-All == "1" &&
+	    !req.http.Varnish-Ban-TYPO3-Sitename) {
 		if (!std.ban("req.url ~ /")) {
 			return (synth(400, std.ban_error()));
 		}
