@@ -135,7 +135,8 @@ accepts_coding(const struct http *h, enum coding c)
 	struct accepted a;
 
 	accept_codings(&a, h);
-	return a.rank[c] > 0;
+	/* without the bit that says whether it was named */
+	return a.rank[c] > 0 && a.rank[c] / 2 >= a.rank[CODING_IDENTITY] / 2;
 }
 
 unsigned

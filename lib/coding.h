@@ -27,7 +27,7 @@ struct accepted {
  */
 void accept_codings(struct accepted *, const struct http *request);
 
-/* Is that coding taken at all? */
+/* Is that coding taken, and no less gladly than the body without one? */
 bool accepts_coding(const struct http *request, enum coding);
 
 /*

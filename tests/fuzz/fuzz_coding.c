@@ -42,7 +42,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (int d = 0; best & 1u << c && d < CODING_N; d++)
 			if (a.rank[d] > a.rank[c])
 				abort();
-		if (accepts_coding(&h, (enum coding)c) != (a.rank[c] > 0))
+		if (accepts_coding(&h, (enum coding)c) != (a.rank[c] > 0 &&
+		    a.rank[c] / 2 >= a.rank[CODING_IDENTITY] / 2))
 			abort();
 	}
 	if ((best == 0) != (a.rank[0] + a.rank[1] + a.rank[2] + a.rank[3] == 0))

@@ -109,6 +109,11 @@ test_accepts(void)
 	    {"gzipped", false},
 	    {"", false},
 	    {";q=1, ,", false},
+	    {"gzip;q=0.5, identity", false},
+	    {"gzip, identity", true},
+	    {"*, identity", true},
+	    {"gzip;q=0.5, identity;q=0.4", true},
+	    {"gzip;q=0.5, *", false},
 	};
 	struct field field = {.name = "Accept-Encoding", .name_len = 15,
 	    .id = FIELD_ACCEPT_ENCODING};
