@@ -48,6 +48,11 @@ wrong_type(struct vcc *c, const struct vcc_expr *e, enum vcc_type want)
 		    &c->mem, "; give it a unit: %lldB", (long long)e->i);
 	else if (want == TYPE_REGEX)
 		hint = "; it must be a string constant";
+	else if (e->kind == E_STRING && e->text.len > 0 &&
+		 e->text.p[0] >= '0' && e->text.p[0] <= '9' &&
+		 (want == TYPE_INT || want == TYPE_REAL ||
+		     want == TYPE_DURATION || want == TYPE_BYTES))
+		hint = "; numbers are written without quotes";
 	else if (e->kind == E_STRING && want == TYPE_BACKEND)
 		hint = "; a backend's name is written without quotes";
 	else if (e->type == TYPE_STRING &&
@@ -188,8 +193,11 @@ to_ip(struct vcc *c, struct vcc_expr *e)
 	}
 	if (!may_be_address(e->text)) {
 		vcc_error(c, e->at,
-		    "'%.*s' is no address and no host's name",
-		    STR_ARG(e->text));
+		    "'%.*s' is no address and no host's name%s",
+		    STR_ARG(e->text),
+		    memchr(e->text.p, '/', e->text.len)
+			? "; a network is in an acl, which '~' matches"
+			: "");
 		return NULL;
 	}
 	e->number = vcc_intern(c, &c->ips, e->text, c->ip_n, &is_new);

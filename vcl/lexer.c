@@ -208,7 +208,9 @@ lex_blob(struct lexer *l, struct vcc_token *t)
 	t->text = str_of(out, (size_t)(p - out));
 	if (peek(l, 0) != ':') {
 		vcc_error(l->c, span(l, from, l->p + (l->p < l->end)),
-		    "a BLOB is written ':base64:'");
+		    l->p > from + 1 ? "a BLOB is written ':base64:'" :
+		    "VCL has no use for ':' here; what is set is written "
+		    "with '='");
 		t->kind = T_BAD;
 		return;
 	}
@@ -383,7 +385,8 @@ lex_operator(struct lexer *l, struct vcc_token *t)
 		    *l->p);
 	else
 		vcc_error(l->c, span(l, l->p, l->p + 1),
-		    "VCL has no use for this character");
+		    *l->p == '?' ? "VCL has no '?'; a choice is written "
+		    "with 'if'" : "VCL has no use for this character");
 	l->p++;
 	while (l->p < l->end && (*l->p & 0xc0) == 0x80)
 		l->p++;

@@ -273,12 +273,18 @@ unknown_name(struct vcc *c, const struct vcc_expr *e, enum vcc_type want,
 		what = "backend";
 	else if (want == TYPE_ACL)
 		what = "acl";
+	if (access == VAR_READ && str_eq(e->text, STR("not"))) {
+		vcc_error(c, e->at, "'not' is written '!'");
+		return;
+	}
 	vcc_nearest_symbol(c, &nearest, SYMBOL_VAR);
 	vcc_nearest_symbol(c, &nearest, SYMBOL_BACKEND);
 	vcc_nearest_symbol(c, &nearest, SYMBOL_ACL);
 	nearest_header(c, &nearest, e->text);
 	vcc_error(c, e->at, "unknown %s '%.*s'%s", what, STR_ARG(e->text),
-	    vcc_did_you_mean(c, &nearest));
+	    nearest.best.p == NULL && want == TYPE_STRING
+		? "; a text is written in quotes"
+		: vcc_did_you_mean(c, &nearest));
 }
 
 /* Is it head.http.name? Then e->head and e->text say which. */

@@ -107,6 +107,11 @@ vcc_parse_name(struct vcc_parser *p, const char *what)
 	while (vcc_take(p, '.')) {
 		if (p->t.kind == T_STRING && ends_with(text, STR(".http")))
 			return parse_quoted_header(p, text, at);
+		if (p->t.kind == T_STRING) {
+			vcc_error(p->c, vcc_span_join(p->before, p->t.at),
+			    "texts are put together with '+', not with '.'");
+			return NULL;
+		}
 		if (p->t.kind != T_ID) {
 			vcc_unexpected(p, "a name after '.'");
 			return NULL;

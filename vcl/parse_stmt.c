@@ -69,6 +69,12 @@ parse_call(struct vcc_parser *p)
 	vcc_advance(p);
 	s->name_at = p->t.at;
 	s->name = vcc_expect_name(p, "the name of a sub after 'call'");
+	if (s->name.p && p->t.kind == '(') {
+		vcc_error(p->c, p->t.at,
+		    "a sub is called without parentheses: 'call %.*s;'",
+		    STR_ARG(s->name));
+		return NULL;
+	}
 	return s->name.p && vcc_expect(p, ';', "after 'call'") ? s : NULL;
 }
 
@@ -291,6 +297,8 @@ is_legacy(struct vcc_parser *p)
 		      "(error(...));'"},
 	    {"purge", "'purge' is VCL 3; write 'return (purge);'"},
 	    {"remove", "'remove' is VCL 3; write 'unset'"},
+	    {"declare", "VCL has no variables of its own; module var has "
+			"some, and a header can hold a text"},
 	    {"esi", "'esi' is VCL 2; write 'set beresp.do_esi = true;'"},
 	    {"restart", "write 'return (restart);'"},
 	    {"pass", "write 'return (pass);'"},
