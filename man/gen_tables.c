@@ -14,7 +14,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WRAP_AT = 60 };
+enum { WRAP_AT = 76 };
+
+/* Columns that the word at s takes in the page's source. */
+static unsigned
+word_width(const char *s)
+{
+	unsigned n = 0;
+
+	for (; *s != '\0' && *s != ' '; s++)
+		n += *s == '"' ? 4 : *s == '\\' || *s == '-' ? 2 : 1;
+	return n;
+}
 
 void
 put(const char *s)
@@ -27,15 +38,18 @@ put(const char *s)
 		switch (*s) {
 		case '\\':
 			fputs("\\e", stdout);
+			column++;
 			break;
 		case '-':
 			fputs("\\-", stdout);
+			column++;
 			break;
 		case '"':
 			fputs("\\(dq", stdout);
+			column += 3;
 			break;
 		case ' ':
-			if (column >= WRAP_AT) {
+			if (column + word_width(s + 1) >= WRAP_AT) {
 				putchar('\n');
 				column = -1;
 				break;

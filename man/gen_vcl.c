@@ -54,19 +54,20 @@ side_mask(int side)
 	return mask;
 }
 
+/* Before the n-th of a list, so that lines do not get long. */
 static void
-put_comma(bool *first)
+put_comma(unsigned *n)
 {
-	if (!*first)
-		fputs(", ", stdout);
-	*first = false;
+	if (*n > 0)
+		fputs(*n % 3 == 0 ? ",\n" : ", ", stdout);
+	++*n;
 }
 
 /* "Readable in: client subs, vcl_pipe.", if anywhere */
 static void
 access(const char *what, unsigned mask)
 {
-	bool first = true;
+	unsigned listed = 0;
 
 	if ((mask & VS_ALL) == 0)
 		return;
@@ -74,28 +75,28 @@ access(const char *what, unsigned mask)
 	if ((mask & VS_ALL) == VS_ALL) {
 		fputs("all subs", stdout);
 		mask &= ~VS_ALL;
-		first = false;
+		listed++;
 	}
 	if ((mask & VS_CLIENT) == VS_CLIENT) {
-		put_comma(&first);
+		put_comma(&listed);
 		fputs("client subs", stdout);
 		mask &= ~VS_CLIENT;
 	}
 	if ((mask & VS_BACKEND) == VS_BACKEND) {
-		put_comma(&first);
+		put_comma(&listed);
 		fputs("backend subs", stdout);
 		mask &= ~VS_BACKEND;
 	}
 	for (unsigned i = 0; i < SUB_MAX; i++) {
 		if (mask & (1u << i)) {
-			put_comma(&first);
+			put_comma(&listed);
 			put(subs[i].name);
 		}
 	}
 	if (mask & VS_ONLY40)
-		fputs(" (VCL 4.0 only)", stdout);
+		fputs("\n(VCL 4.0 only)", stdout);
 	if (mask & VS_ONLY41)
-		fputs(" (from VCL 4.1 on)", stdout);
+		fputs("\n(from VCL 4.1 on)", stdout);
 	puts(".");
 }
 
@@ -283,7 +284,7 @@ vcl_verdicts(void)
 	};
 
 	for (unsigned v = 0; v < VERDICT_N; v++) {
-		bool first = true;
+		unsigned listed = 0;
 		char text[80];
 
 		if (!is_returned(verdicts[v].id))
@@ -305,7 +306,7 @@ vcl_verdicts(void)
 		fputs("In ", stdout);
 		for (unsigned i = 0; i < SUB_MAX; i++) {
 			if (lists(subs[i].verdicts, verdicts[v].id)) {
-				put_comma(&first);
+				put_comma(&listed);
 				put(subs[i].name);
 			}
 		}
