@@ -257,10 +257,22 @@ tell_invalidated(const struct cli_words *w, struct cli_answer *out,
 	if (dry != NULL) {
 		cli_out(out, ", \"sample\": [");
 		sample_tell(dry, out, true);
-		cli_out(out, "]");
+		cli_out(out, "], \"only_on_disk\": %u, \"partial\": %s",
+		    dry->on_disk, dry->is_partial ? "true" : "false");
 	}
 	cli_out(out, "}\n");
 	cli_json_end(out);
+}
+
+/* Behind the number of all, and what becomes of them. */
+static void
+tell_where(const struct sample *s, struct cli_answer *out)
+{
+	if (s->on_disk > 0)
+		cli_out(out, ", %u of them only on disk", s->on_disk);
+	if (s->is_partial)
+		cli_out(out, "; there are too many on disk to look at each");
+	sample_tell(s, out, false);
 }
 
 static enum worker_next
@@ -295,9 +307,9 @@ cmd_ban(const struct cli_words *w, struct cli_answer *out)
 	else if (json)
 		tell_invalidated(w, out, dry ? &sample : NULL, &done);
 	else if (dry) {
-		cli_out(out, "At most %u objects in memory would be banned",
+		cli_out(out, "At most %u objects would be banned",
 		    done.objects);
-		sample_tell(&sample, out, false);
+		tell_where(&sample, out);
 	}
 	sample_release(&sample);
 	return WORKER_GOES_ON;
@@ -413,7 +425,7 @@ purge_url(const struct purge_words *p, struct purged *done,
 	if (p->dry) {
 		/* the text says it in words */
 		if (p->json)
-			sample_take(sample, has_hash, e->hash);
+			sample_take_memory(sample, has_hash, e->hash);
 		return true;
 	}
 	if (invalidate_url(e->hash, &e->family, p->soft ? &soft : NULL, done,
@@ -447,7 +459,7 @@ cmd_purge(const struct cli_words *w, struct cli_answer *out)
 		    " would be purged" : p.soft ? " are stale" : " purged");
 		if (p.dry && e.text != NULL)
 			cli_out(out, "\n%s", e.text);
-		sample_tell(&sample, out, false);
+		tell_where(&sample, out);
 	}
 	sample_release(&sample);
 	free(e.text);

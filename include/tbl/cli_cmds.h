@@ -22,9 +22,10 @@ CLI_CMD(backend_set_health, "backend.set_health", WRK, 2, 2,
 CLI_CMD(ban, "ban", WRK, 3, 64,
     "ban [-j] [-n] <field> <operator> <arg> [&& <field> <oper> <arg> ...]",
     "Mark obsolete all objects where all the conditions match.",
-    "Answered when the ban is on disk. -n: only says how many objects in "
-    "memory it would hit at most, conditions on req counted as met, and some "
-    "of them. -j: as JSON, with the position in the log.")
+    "Answered when the ban is on disk. -n: only says how many objects it "
+    "would hit at most, conditions on req counted as met, and some of them; "
+    "those on disk are looked at for five seconds. -j: as JSON, with the "
+    "position in the log.")
 CLI_CMD(ban_list, "ban.list", WRK, 0, 0,
     "ban.list [-j]",
     "List the active bans.",
@@ -91,8 +92,9 @@ CLI_CMD(purge, "purge", WRK, 1, 64,
     "Answered when it is on disk. A URL means all variants of the key that "
     "the active VCL makes for a GET of it with these headers; \"host/path\" "
     "is enough. -soft: they become stale, and are served within grace while "
-    "they are fetched again. -n: only says how many objects in memory would "
-    "be hit, and some of them. -j: as JSON, with the position in the log.")
+    "they are fetched again. -n: only says how many objects would be hit, and "
+    "some of them; tags of those on disk are looked at for five seconds. -j: "
+    "as JSON, with the position in the log.")
 CLI_CMD(quit, "quit", MGR, 0, 0,
     "quit",
     "Close connection.",

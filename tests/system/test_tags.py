@@ -1,4 +1,5 @@
 """Purges by tag: acknowledged ones outlive a crash, and there is a bound."""
+import json
 import os
 import re
 import subprocess
@@ -108,3 +109,30 @@ def test_audit():
             f"{cli} tags N 0 one two",
             f"{cli} ban N 0 req.url == /x",
         ]
+
+
+def test_dry_run_on_disk(origin):
+    """What is not in memory is counted and named, too."""
+    with Copald(origin, vcl=VCL % "/nothing") as copal:
+        for i in range(12):
+            copal.get(f"/b/{(500, 3000, 200_000)[i % 3]}/d{i}")
+        wait_until("objects to be on disk",
+                   lambda: copal.counter("store_puts") == 12)
+        assert copal.adm("ban", "-n", "obj.status", "==", "200").startswith(
+            "At most 12 objects would be banned\n")
+        copal.stop()
+        copal.start()
+        assert copal.get("/b/500/d0").is_hit
+        dry = copal.adm("ban", "-n", "obj.status", "==", "200")
+        assert dry.startswith(
+            "At most 12 objects would be banned, 11 of them only on disk\n")
+        assert len(dry.splitlines()) == 1 + 10
+        dry = copal.adm("purge", "-n", "-tag", "/b/3000/d1 /b/500/d0 none")
+        assert dry.startswith(
+            "2 objects would be purged, 1 of them only on disk\n")
+        assert "/b/3000/d1" in dry and "/b/500/d0" in dry
+        dry = json.loads(copal.adm("purge", "-j", "-n", "-tag", "/b/3000/d1"))
+        assert dry[-1]["objects"] == dry[-1]["only_on_disk"] == 1
+        assert dry[-1]["sample"][0]["url"] == "/b/3000/d1"
+        assert not dry[-1]["partial"]
+        assert all(copal.get(f"/b/3000/d{i}").is_hit for i in (1, 4, 7, 10))

@@ -41,7 +41,7 @@ void bans_free(void); /* the worker's end */
 int ban_add(struct str expression, uint64_t *seq,
     char err[BAN_ERR_LEN]) WAITS;
 /*
- * Which objects in memory it would hit at most: a condition on requests
+ * Which objects it would hit at most: a condition on requests
  * counts as met.  0 and the caller's sample; or -1 with a message.
  */
 int ban_sample(const char *expression, struct sample *,

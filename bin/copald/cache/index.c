@@ -629,6 +629,25 @@ index_gone(const uint8_t hash[STORE_HASH_LEN], struct stevedore *stv,
 	remove_matching(hash, match_gone, &g, false);
 }
 
+bool
+index_holds(const uint8_t hash[STORE_HASH_LEN], struct stevedore *stv,
+    uint64_t store_seq)
+{
+	pthread_mutex_t *lock = stripe_of(hash);
+	struct gone g = {stv, store_seq};
+	bool held = false;
+
+	pthread_mutex_lock(lock);
+	for (struct objhead *h = *bucket_of(hash); h != NULL && !held;
+	    h = h->next)
+		if (memcmp(h->hash, hash, STORE_HASH_LEN) == 0)
+			for (struct object *o = h->variants; o != NULL && !held;
+			    o = o->next)
+				held = match_gone(&g, o);
+	pthread_mutex_unlock(lock);
+	return held;
+}
+
 void
 index_fetch_begins(const struct claim *c, struct fetch *f)
 {

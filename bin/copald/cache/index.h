@@ -105,6 +105,9 @@ unsigned index_soften(const uint8_t hash[STORE_HASH_LEN],
 /* The object with this id in a store has lost its body or its record. */
 void index_gone(const uint8_t hash[STORE_HASH_LEN], struct stevedore *,
     uint64_t store_seq);
+/* Is that object of a store in memory? */
+bool index_holds(const uint8_t hash[STORE_HASH_LEN], struct stevedore *,
+    uint64_t store_seq);
 
 /* A fetch under way is told when its key is purged. */
 void index_fetch_begins(const struct claim *, struct fetch *);
