@@ -68,8 +68,13 @@ test_ring_health(void)
 	CU_ASSERT_EQUAL(pick(r, 5, 1, SHARD_IGNORE, 7), 0);
 	CU_ASSERT_EQUAL(pick(r, 5, 0, SHARD_CHOSEN, 7), -1);
 	CU_ASSERT_EQUAL(pick(r, 5, 9, SHARD_ALL, 7), -1);
-	/* those behind are sick: the last healthy one of those left out */
-	CU_ASSERT_EQUAL(pick(r, 5, 1, SHARD_CHOSEN, 3), 2);
+	/* those behind are sick: the last healthy one that was skipped, but
+	 * for the alternative before it */
+	CU_ASSERT_EQUAL(pick(r, 5, 1, SHARD_CHOSEN, 3), -1);
+	CU_ASSERT_EQUAL(pick(r, 5, 2, SHARD_CHOSEN, 2), 2);
+	CU_ASSERT_EQUAL(pick(r, 5, 9, SHARD_CHOSEN, 2), 2);
+	CU_ASSERT_EQUAL(pick(r, 5, 9, SHARD_CHOSEN, 3), 2);
+	CU_ASSERT_EQUAL(pick(r, 5, 2, SHARD_ALL, 2), 2);
 	free(r);
 }
 

@@ -123,14 +123,20 @@ shard_pick(struct shard_walk *w, int64_t alt, enum shard_healthy mode,
 {
 	int host, last = -1;
 
+	if (alt >= (int64_t)w->ring->host_n)
+		alt = (int64_t)w->ring->host_n - 1;
 	while ((host = shard_walk_next(w)) >= 0) {
 		bool good = mode == SHARD_IGNORE ||
 		    is_healthy(priv, (unsigned)host);
 
-		if (good)
-			last = host;
 		if (good && alt <= 0)
 			return host;
+		/*
+		 * Should all behind be sick: the last healthy one that was
+		 * skipped, but for the alternative before this, as in Varnish.
+		 */
+		if (good && alt > 1)
+			last = host;
 		/* CHOSEN: those that are skipped need not be healthy */
 		if (good || mode == SHARD_CHOSEN)
 			alt--;
