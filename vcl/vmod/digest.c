@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/provider.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -16,27 +17,49 @@
 #include "vmod.h"
 #include "vcl/vmod_functions.h"
 
-enum algorithm { MD5, SHA1, SHA224, SHA256, SHA384, SHA512 };
+enum algorithm {
+	MD5, SHA1, SHA224, SHA256, SHA384, SHA512, RIPEMD160,
+	/* of the legacy provider, a file that need not be there */
+	MD4, WHIRLPOOL,
+	ALGORITHM_N,
+};
 
-static EVP_MD *algorithms[SHA512 + 1]; /* NULL: this OpenSSL has it not */
+static EVP_MD *algorithms[ALGORITHM_N]; /* NULL: this OpenSSL has it not */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t once_legacy = PTHREAD_ONCE_INIT;
 
 static void
 look_up(void)
 {
 	static const char *const names[] = {
 		"MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512",
+		"RIPEMD160",
 	};
 
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	for (unsigned i = 0; i <= SHA512; i++)
+	for (unsigned i = 0; i < MD4; i++)
 		algorithms[i] = EVP_MD_fetch(NULL, names[i], NULL);
+}
+
+/* In a context of its own: nothing else is to find its hashes. */
+static void
+look_up_legacy(void)
+{
+	OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
+
+	if (context == NULL ||
+	    OSSL_PROVIDER_load(context, "legacy") == NULL)
+		return;
+	algorithms[MD4] = EVP_MD_fetch(context, "MD4", NULL);
+	algorithms[WHIRLPOOL] = EVP_MD_fetch(context, "WHIRLPOOL", NULL);
 }
 
 static const EVP_MD *
 algorithm(enum algorithm a)
 {
 	pthread_once(&once, look_up);
+	if (a >= MD4)
+		pthread_once(&once_legacy, look_up_legacy);
 	return algorithms[a];
 }
 
@@ -89,12 +112,18 @@ hmac(struct vcl_ctx *ctx, enum algorithm a, VCL_STRING key, VCL_STRING s)
 	return hex(ctx, STR("0x"), sum, len);
 }
 
-#define HASH(name, a)                                                         \
+#define HASH_ONLY(name, a)                                                    \
 	VCL_STRING                                                            \
 	vmod_digest_hash_##name(struct vcl_ctx *ctx, VCL_STRING s)            \
 	{                                                                     \
 		return hash(ctx, a, s);                                       \
-	}                                                                     \
+	}
+HASH_ONLY(ripemd160, RIPEMD160)
+HASH_ONLY(md4, MD4)
+HASH_ONLY(whirlpool, WHIRLPOOL)
+
+#define HASH(name, a)                                                         \
+	HASH_ONLY(name, a)                                                    \
 	VCL_STRING                                                            \
 	vmod_digest_hmac_##name(struct vcl_ctx *ctx, VCL_STRING key,          \
 	    VCL_STRING s)                                                     \
@@ -109,10 +138,10 @@ HASH(sha384, SHA384)
 HASH(sha512, SHA512)
 
 static VCL_STRING
-crc_hex(struct vcl_ctx *ctx, uint32_t crc)
+sum_hex(struct vcl_ctx *ctx, uint32_t sum)
 {
-	uint8_t b[4] = {(uint8_t)crc, (uint8_t)(crc >> 8),
-	    (uint8_t)(crc >> 16), (uint8_t)(crc >> 24)};
+	uint8_t b[4] = {(uint8_t)sum, (uint8_t)(sum >> 8),
+	    (uint8_t)(sum >> 16), (uint8_t)(sum >> 24)};
 
 	return hex(ctx, STR(""), b, sizeof b);
 }
@@ -128,7 +157,7 @@ vmod_digest_hash_crc32(struct vcl_ctx *ctx, VCL_STRING s)
 		for (unsigned bit = 0; bit < 8; bit++)
 			crc = crc << 1 ^ (crc >> 31 ? 0x04c11db7 : 0);
 	}
-	return crc_hex(ctx, ~crc);
+	return sum_hex(ctx, ~crc);
 }
 
 VCL_STRING
@@ -141,7 +170,19 @@ vmod_digest_hash_crc32b(struct vcl_ctx *ctx, VCL_STRING s)
 		for (unsigned bit = 0; bit < 8; bit++)
 			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
 	}
-	return crc_hex(ctx, ~crc);
+	return sum_hex(ctx, ~crc);
+}
+
+VCL_STRING
+vmod_digest_hash_adler32(struct vcl_ctx *ctx, VCL_STRING s)
+{
+	uint32_t a = 1, b = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		a = (a + (uint8_t)s.p[i]) % 65521;
+		b = (b + a) % 65521;
+	}
+	return sum_hex(ctx, b << 16 | a);
 }
 
 /* ---- base64 ---- */
