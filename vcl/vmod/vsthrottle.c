@@ -268,3 +268,21 @@ vmod_vsthrottle_blocked(struct vcl_ctx *ctx, VCL_STRING key, VCL_INT limit,
 	pthread_mutex_unlock(&s->lock);
 	return left;
 }
+
+VCL_VOID
+vmod_vsthrottle_remove_bucket(struct vcl_ctx *ctx, VCL_STRING key,
+    VCL_INT limit, VCL_DURATION period, VCL_DURATION block)
+{
+	struct rule r = {key, limit, period, block};
+	XXH128_hash_t id;
+	struct bucket *b;
+	struct shard *s;
+
+	if (!is_rule(ctx, &r) || vrt_is_dry(ctx))
+		return;
+	s = enter(&r, &id);
+	b = find(s, &r, id, now(), false);
+	if (b != NULL)
+		forget(s, b);
+	pthread_mutex_unlock(&s->lock);
+}
