@@ -2,6 +2,7 @@
  * test_std.c - module std, and strings and heads as VCL uses them.
  */
 #include <CUnit/CUnit.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -156,7 +157,9 @@ test_time(void)
 	CU_ASSERT_EQUAL(instant("yesterday", 7), 7);
 	CU_ASSERT_EQUAL(instant("-1", 7), 7);
 	CU_ASSERT_EQUAL(vmod_std_time(&r.ctx, false, STR_NULL, true, 7, true,
-	    -1, false, 0), 7);
+	    -1, false, 0), -1);
+	CU_ASSERT_EQUAL(vmod_std_time(&r.ctx, false, STR_NULL, true, 7, true,
+	    NAN, false, 0), 7);
 	CU_ASSERT(!vcl_rig_failed(&r));
 	SAME(vrt_time_string(&r.ctx, 784111777),
 	    "Sun, 06 Nov 1994 08:49:37 GMT");

@@ -12,8 +12,9 @@ enum { LINE_ON_STACK = 1024 }; /* longer ones go to the workspace */
 VCL_VOID
 vmod_header_append(struct vcl_ctx *ctx, VCL_HEADER to, VCL_STRING value)
 {
-	if (to != NULL && value.p != NULL)
-		vrt_field_add(ctx, to->http, to->header->name, value);
+	if (to != NULL)
+		vrt_field_add(ctx, to->http, to->header->name,
+		    value.p != NULL ? value : STR(""));
 }
 
 VCL_VOID

@@ -66,13 +66,15 @@ vmod_std_collect(struct vcl_ctx *ctx, VCL_HEADER ref, VCL_STRING sep)
 	}
 	if (h == NULL)
 		return;
-	int i = http_find(h, &name, 0);
+	if (sep.len == 0)
+		sep = STR(", ");
+	int i = http_find(h, &name, 0), first = i;
 	if (i < 0 || http_find(h, &name, i + 1) < 0)
 		return;
 	for (; i >= 0; i = http_find(h, &name, i + 1)) {
 		const struct field *f = &h->field[i];
 
-		if (all.p != NULL &&
+		if (i != first &&
 		    !vcl_buf_append(ctx, &all, sep, "std.collect"))
 			return;
 		if (!vcl_buf_append(ctx, &all,

@@ -285,7 +285,7 @@ vmod_std_time(struct vcl_ctx *ctx, bool has_s, VCL_STRING s,
 		good = parse_time(ctx, s, &d);
 	else
 		d = has_real ? real : (double)integer;
-	good = good && d >= 0 && isfinite(d);
+	good = good && (d >= 0 || !has_s) && isfinite(d);
 	RESULT(ctx, "time", good, d);
 }
 

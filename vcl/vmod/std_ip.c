@@ -75,8 +75,11 @@ split(struct str s, struct str default_port, struct lookup *l)
 		host = str_of(s.p, sep - s.p);
 		port = str_of(sep + 1, s.p + s.len - (sep + 1));
 	}
+	port = str_trim(port);
+	if (port.len == 0) /* "1.2.3.4:" */
+		port = STR("0");
 	return copy(l->host, sizeof l->host, str_trim(host)) &&
-	    copy(l->port, sizeof l->port, str_trim(port));
+	    copy(l->port, sizeof l->port, port);
 }
 
 static bool

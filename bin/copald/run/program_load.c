@@ -20,7 +20,10 @@
 #include "program_load.h"
 #include "regex.h"
 
-enum { INIT_SPACE = 256 * 1024 }; /* workspace of vcl_init, vcl_fini */
+enum {
+	INIT_SPACE = 256 * 1024, /* workspace of vcl_init, vcl_fini */
+	IP_DEFAULT_PORT = 80,    /* of an IP without one, as in Varnish */
+};
 
 /* ---- where its constants are ---- */
 
@@ -105,11 +108,13 @@ parse_address(const char *text, struct addr *a)
 {
 	if (inet_pton(AF_INET, text, &a->in4.sin_addr) == 1) {
 		a->in4.sin_family = AF_INET;
+		a->in4.sin_port = htons(IP_DEFAULT_PORT);
 		a->len = sizeof a->in4;
 		return true;
 	}
 	if (inet_pton(AF_INET6, text, &a->in6.sin6_addr) == 1) {
 		a->in6.sin6_family = AF_INET6;
+		a->in6.sin6_port = htons(IP_DEFAULT_PORT);
 		a->len = sizeof a->in6;
 		return true;
 	}

@@ -152,12 +152,16 @@ vrt_bool_string(bool b)
 struct str
 vrt_ip_string(struct vcl_ctx *ctx, const struct addr *a)
 {
-	char b[ADDR_HOST_MAX];
+	static const char mapped[] = "::ffff:"; /* an IPv4 address in IPv6 */
+	char b[ADDR_HOST_MAX], *p = b;
 
 	if (a == NULL)
 		return STR_NULL;
 	addr_host(a, b);
-	return copy(ctx, b, strlen(b));
+	if (strncmp(b, mapped, sizeof mapped - 1) == 0 &&
+	    strchr(b, '.') != NULL)
+		p += sizeof mapped - 1;
+	return copy(ctx, p, strlen(p));
 }
 
 /* backend x none; is no backend: false, and no text, as in Varnish */
