@@ -1,4 +1,4 @@
-"""Many purges at once share their commits; each is on disk when answered."""
+"""Purges: many at once share their commits, delay nobody, and hold on every core."""
 from concurrent.futures import ThreadPoolExecutor
 
 from copal import Copald, Origin, wait_until
@@ -73,3 +73,27 @@ def test_cold_reads_go_on():
         assert not any(a.done() for a in answers)
         copal.adm("debug.store_fault", "catalogue.commit", "none")
         assert all(a.result() == 200 for a in answers)
+
+
+def test_at_once_on_every_core():
+    """Whoever asks after the acknowledgement gets what came after it."""
+    path = "/b/3000/everywhere"
+    vcl = VCL + "sub vcl_backend_response { set beresp.tags = bereq.url; }"
+    with Origin() as origin, \
+            Copald(origin, "-p", "workers=3", vcl=vcl) as copal:
+        clients = [copal.client() for _ in range(24)]
+        ways = [lambda client: client.get(path, "PURGE"),
+                lambda client: client.get(path, "BAN"),
+                lambda client: copal.adm("purge", "-tag", path),
+                lambda client: copal.adm("ban", "obj.status", "==", "200"),
+                lambda client: copal.adm("purge", path, "Host: 127.0.0.1:"
+                                         f"{copal.port}")]
+        for i in range(20):
+            for client in clients:
+                assert client.get(path).generation == i
+            origin.change(path)
+            ways[i % len(ways)](clients[i])
+            for client in clients[i + 1:] + clients[:i + 1]:
+                assert client.get(path).generation == i + 1, i
+        for client in clients:
+            client.close()
