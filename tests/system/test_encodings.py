@@ -208,3 +208,55 @@ def test_gzip_from_the_origin(kind):
                                     p.body) == PACKED_TEXT
         assert len(origin.complete) == len(TAKEN)
         reader.sock.close()
+
+
+LIE = """vcl 4.1;
+backend default { .host = "127.0.0.1"; .port = "%(port)d"; }
+sub vcl_backend_response {
+    set beresp.http.Content-Encoding = "gzip";
+    if (bereq.url ~ "unseen") { set beresp.filters = ""; }
+}
+sub vcl_synth {
+    set resp.http.X-Policy = "1";
+}
+"""
+
+
+def test_content_encoding_that_lies():
+    """Nothing was sent yet when that is found: it is said, not cut."""
+    def plain(origin, conn):
+        while conn.read_request() is not None:
+            conn.send(response(PACKED_TEXT, b"Cache-Control: max-age=3600"))
+
+    with RawOrigin(plain) as origin, Copald(origin, vcl=LIE) as copal, \
+            copal.client() as client:
+        for _ in range(2):
+            for path in "/seen", "/unseen":
+                r = client.get(path)
+                assert r.status == 503
+                assert r.headers["X-Policy"] == "1"
+                assert "Content-Encoding" not in r.headers
+        # who wants it packed gets what the policy says
+        r = client.get("/unseen", headers={"Accept-Encoding": "gzip"})
+        assert r.status == 200 and r.body == PACKED_TEXT
+
+
+def test_cut_before_the_first_byte():
+    """Of the body: the client is told, on a connection that goes on."""
+    def cut(origin, conn):
+        while (request := conn.read_request()) is not None:
+            if request.start[1] == b"/good":
+                conn.send(response(b"good"))
+                continue
+            conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+                      if request.start[1] == b"/length" else
+                      b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                      b"\r\nnone\r\n")
+            return
+
+    with RawOrigin(cut) as origin, Copald(origin) as copal, \
+            copal.client() as client:
+        for path in "/length", "/chunked":
+            for headers in ({}, {"X-Pass": "1"}, {"Range": "bytes=2-3"}):
+                assert client.get(path, headers=headers).status == 503
+                assert client.get("/good").body == b"good"

@@ -1,11 +1,12 @@
 """Heads of responses beyond what most have: 100 KiB of tags, by default."""
 import http.client
 import re
+import threading
 
 import pytest
 
 from copal import Copald, tag_of, wait_until
-from raw import RawOrigin, response
+from raw import Cut, RawOrigin, Reader, connect, response
 
 # tags of 26 bytes with one between them: 100 KiB
 N = 100 * 1024 // 27
@@ -143,3 +144,65 @@ def test_beyond(origin):
                 r = copal.get(path)
                 assert r.status == 503
                 assert "head-too-long" in r.headers["Cache-Status"]
+
+
+class Slow:
+    """Sends a head but for its last line, and that when it is told."""
+
+    HEAD = b"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\n" + \
+        fields_of("/Surrogate-Key/a")[0] + b"\r\n"
+
+    def __init__(self):
+        self.reached, self.go = threading.Semaphore(0), threading.Event()
+
+    def __call__(self, origin, conn):
+        while conn.read_request() is not None:
+            conn.send(self.HEAD)
+            self.reached.release()
+            self.go.wait()
+            conn.send(b"Content-Length: 2\r\n\r\nok")
+
+
+def answer(sock):
+    """None: turned away, without a byte."""
+    reader = Reader(sock)
+    try:
+        if not reader.more():
+            return None
+    except Cut:
+        return None
+    return reader.read_response()
+
+
+def test_memory():
+    """A head is counted while it is there; who comes when there is no room
+    for one more is told so."""
+    slow = Slow()
+    with RawOrigin(slow) as origin, Copald(
+            origin, "-p", "memory_limit=16m", store="ram,2m") as copal:
+        # twice: what the first ones took was given back
+        for _ in range(2):
+            refused = copal.counter("memory_refused")
+            clients = [connect(copal.port) for _ in range(120)]
+            for i, client in enumerate(clients):
+                client.sendall(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % i)
+            for _ in range(40):
+                assert slow.reached.acquire(timeout=60)
+            wait_until("the heads to be counted", lambda: copal.counter(
+                "memory_used") >= 40 * 128 * 1024)
+            wait_until("some to be refused", lambda: copal.counter(
+                "memory_refused") > refused)
+            slow.go.set()
+            answers = [a for a in map(answer, clients) if a is not None]
+            assert {a.status for a in answers} == {200, 503}
+            for a in answers:
+                if a.status == 200:
+                    assert a.body == b"ok"
+                    assert len(a.get(b"surrogate-key")) == 27 * N - 1
+                else:
+                    assert a.get(b"retry-after") is not None
+            for client in clients:
+                client.close()
+            slow.go.clear()
+            while slow.reached.acquire(blocking=False):
+                pass

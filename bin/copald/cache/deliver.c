@@ -16,6 +16,7 @@
 #include "hops.h"
 #include "http_date.h"
 #include "http_semantics.h"
+#include "memory.h"
 #include "params.h"
 #include "stevedore.h"
 #include "stream.h"
@@ -262,6 +263,24 @@ deliver_finish(struct request *req)
 }
 
 /*
+ * The body can't be had to its end.  As long as no byte of the response is sent
+ * it can still be another one; then the client must see that it was cut.
+ */
+void
+deliver_cut(struct request *req, enum failure why)
+{
+	struct stream *s = req->stream;
+
+	if (s->head_out || s->failed || req->esi_level > 0 ||
+	    req->page != NULL) {
+		s->ops->abort(s);
+		return;
+	}
+	req->undelivered = memory_has_room(MEMORY_FETCH, 0) ? why :
+	    FAILURE_MEMORY;
+}
+
+/*
  * The head goes out with the first bytes of the body, unless these take so
  * long: a client may act on the head alone (an event stream).
  */
@@ -355,8 +374,8 @@ deliver_part(struct request *req, uint64_t at, uint64_t end, bool more)
 		case BODY_GET_FAILED:
 		case BODY_GET_TIMEOUT:
 			log_put(&req->log, LOG_ERROR,
-			    STR("body cut short: response aborted"));
-			s->ops->abort(s);
+			    STR("body cut short"));
+			deliver_cut(req, FAILURE_BODY_CUT);
 			return false;
 		}
 		n = v.len < end - at ? v.len : (size_t)(end - at);
@@ -444,7 +463,8 @@ send_filtered(struct request *req, struct filters **f)
 			if (r != FILTERS_STOP)
 				log_put(&req->log, LOG_ERROR,
 				    str_from_z(filters_text(r)));
-			s->ops->abort(s);
+			deliver_cut(req, r == FILTERS_NO_MEMORY ?
+			    FAILURE_MEMORY : FAILURE_BAD_ENCODING);
 		}
 	}
 	filters_free(f);

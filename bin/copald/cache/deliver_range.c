@@ -215,7 +215,7 @@ send_early(struct request *req, struct str v)
 	case BODY_GET_TIMEOUT:
 		break;
 	}
-	req->stream->ops->abort(req->stream);
+	deliver_cut(req, FAILURE_BODY_CUT);
 	return true;
 }
 

@@ -464,11 +464,23 @@ step_deliver(struct request *req)
 static enum request_step
 step_send(struct request *req)
 {
+	enum failure why;
+
 	/* nothing is sent yet: it can still be another response */
 	if (!deliver_has_room(req))
 		return no_room(req);
 	deliver_object(req);
-	return STEP_DONE;
+	why = req->undelivered;
+	if (why == FAILURE_NONE)
+		return STEP_DONE;
+	req->undelivered = FAILURE_NONE;
+	/* it could not be read from disk, and was dropped for that */
+	if (req->is_hit && object_is(req->obj, OBJ_DYING) &&
+	    atomic_load(&req->obj->body.state) == BODY_COMPLETE) {
+		request_drop_objects(req);
+		return STEP_LOOKUP;
+	}
+	return synth(req, why, 503, STR_NULL);
 }
 
 static enum request_step

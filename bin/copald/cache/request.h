@@ -137,6 +137,7 @@ struct request {
 	bool gave_stale;         /* obj is stale: the origin failed */
 	uint16_t origin_status;  /* 0: no answer */
 	enum failure failure;    /* why we answer ourselves */
+	enum failure undelivered; /* why the object was not sent after all */
 	enum request_step step, after_hash;
 	arena_mark ws_mark;      /* where policy's memory begins */
 

@@ -606,6 +606,7 @@ stream_begin(struct conn *conn)
 	b->body_waited = 0;
 	b->continue_sent = b->head_done = false;
 	s->body_status = 0;
+	s->head_out = false;
 	s->last_chunk = STR_NULL;
 	s->trailer = NULL;
 	s->trailer_len = 0;

@@ -430,8 +430,10 @@ out_write(struct stream_block *b, const void *data, size_t len,
 		b->out_room -= len;
 		len = 0;
 	}
-	if (b->out_len > 0)
+	if (b->out_len > 0) {
 		v[n++] = (struct iovec){b->out, b->out_len};
+		b->s.head_out = true;
+	}
 	b->out_len = 0;
 	if (len > 0) {
 		if (b->framing == OUT_CHUNKED)

@@ -93,6 +93,7 @@ struct stream {
 	const struct listener *listener;
 	bool close;                  /* no other request after this one */
 	bool failed;                 /* an operation returned -1 */
+	bool head_out;               /* bytes of the head may have been sent */
 	bool body_unread;            /* the request's body is not all read */
 	/*
 	 * Why read_body returned -1 although the client may still be
