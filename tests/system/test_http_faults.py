@@ -71,7 +71,7 @@ HEADS = {
     "http2": lie(b"HTTP/2 200 OK\r\n\r\n"),
     "status-line": lie(b"HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok"),
     "status-0": lie(b"HTTP/1.1 000 OK\r\nContent-Length: 2\r\n\r\nok"),
-    "status-long": lie(b"HTTP/1.1 200 " + b"x" * 100000 +
+    "status-long": lie(b"HTTP/1.1 200 " + b"x" * 300000 +
                        b"\r\nContent-Length: 2\r\n\r\nok"),
     "status-nul": lie(b"HTTP/1.1 200 O\0K\r\nContent-Length: 2\r\n\r\nok"),
     "status-space": lie(b"HTTP/1.1  200 OK\r\nContent-Length: 2\r\n\r\nok"),
