@@ -286,7 +286,7 @@ def sc_j():
             subprocess.run(["curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{s.port}{path}"])
         ss.append(s)
     d, args.d = args.d, max(args.d, 3)
-    for s in rounds(ss):
+    for s in rounds(ss + each("g")):
         measure("j", "1 GiB x4", s, load(s.port, path, "-c", "4"))
     for s in rounds(ss):
         if s.name != "haproxy":
@@ -367,7 +367,7 @@ def main():
     try:
         for n in want:
             s = Server(n, *peers.PEERS[n])
-            if any(c in s.caps for c in "c") or set(args.scen) & set("abcdfjp"):
+            if any(c in s.caps for c in "c") or set(args.scen) & set("j" if "g" in s.caps else "abcdfjp"):
                 if s.start() is not None:
                     run[n] = s
         for e in args.extra:

@@ -4,7 +4,8 @@ Each peer caches the origin at 127.0.0.1:8900 and is pinned to core 0.
 copal is the one in $COPAL_BIN (a build's bin folder) or in PATH.
 caps: c = really caches a proxied origin, t = TLS, 2 = HTTP/2 over TLS,
       m = takes part in the many-objects scenario, p = persistent store,
-      r = answers Range, l = a 'limit' bound (port depends on body size)
+      r = answers Range, l = a 'limit' bound (port depends on body size), g = one
+      for a body of 1 GiB alone, which it holds in memory
 """
 import os
 import shutil
@@ -245,6 +246,7 @@ PEERS = {
     "caddy-file": (caddy, 8107, 8407, "t2r"),
     "limit": (lambda: f"{B}/limit 8500 {sizes()}", 8500, 0, "l"),
     "limit-sendfile": (lambda: f"{B}/limit -s 8540 {sizes()}", 8540, 0, "l"),
+    "limit-sendfile-1g": (lambda: f"{B}/limit -s 8550 {1 << 30}", 8550, 0, "g"),
     "limit-cubic": (lambda: f"{B}/limit -s -c cubic 8560 {sizes()}", 8560, 0, "l"),
     "limit-file": (lambda: f"{B}/limit -s -f {B} 8580 {sizes()}", 8580, 0, "l"),
     "limit-uring": (lambda: f"{B}/limit_uring 8520 {sizes()}", 8520, 0, "l"),
