@@ -134,8 +134,10 @@ describe(
 		return 1;
 	}
 	m = vcc_module_read(c, path, text);
-	if (m)
+	if (m) {
+		m->path = path;
 		mode->write(c, &b, m);
+	}
 	if (c->messages.p)
 		fputs(c->messages.p, stderr);
 	if (m == NULL)

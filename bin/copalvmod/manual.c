@@ -4,9 +4,25 @@
  * Prose is paragraphs, with blank lines between them; lines that are indented
  * further than the first one of their text are shown as they are.
  */
+#include <sys/stat.h>
+
+#include <stdlib.h>
+#include <time.h>
+
 #include "manual.h"
 
-enum { WRAP_AT = 72 };
+enum { WRAP_AT = 78 };
+
+/* Of the word at i, as put_text() writes it. */
+static unsigned
+word_columns(struct str s, size_t i)
+{
+	unsigned n = 1;
+
+	for (; i < s.len && s.p[i] != ' '; i++)
+		n += s.p[i] == '"' ? 4 : s.p[i] == '-' ? 2 : 1;
+	return n;
+}
 
 /* Text that roff must not read as a request, an escape or a hyphen. */
 static void
@@ -26,13 +42,17 @@ put_text(struct vcc_buf *b, struct str s, bool wrap)
 			as = "\\-";
 		else if (ch == '"')
 			as = "\\(dq";
-		else if (ch == ' ' && wrap && column >= WRAP_AT) {
+		else if (ch == '\t')
+			as = "\\et"; /* roff has none in filled text */
+		else if (ch == ' ' && wrap &&
+		    column + word_columns(s, i + 1) >= WRAP_AT) {
 			as = "\n";
 			column = (unsigned)-1;
 		}
-		if (as)
+		if (as) {
 			vcc_puts(b, as);
-		else
+			column += as[0] == '\\' ? (unsigned)strlen(as) - 1 : 0;
+		} else
 			vcc_put(b, &ch, 1);
 	}
 }
@@ -181,13 +201,40 @@ put_upper(struct vcc_buf *b, struct str s)
 	}
 }
 
+/*
+ * That of the description, or what builds say that are to give the same
+ * files every time.
+ */
+static time_t
+date_of(const struct vcc_module *m)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	struct stat st;
+
+	if (epoch != NULL && *epoch != '\0')
+		return (time_t)strtoll(epoch, NULL, 10);
+	return m->path != NULL && stat(m->path, &st) == 0 ? st.st_mtime : 0;
+}
+
+static void
+put_title(struct vcc_buf *b, const struct vcc_module *m)
+{
+	time_t t = date_of(m);
+	struct tm tm;
+	char date[32] = "";
+
+	if (gmtime_r(&t, &tm) != NULL)
+		strftime(date, sizeof date, "%Y-%m-%d", &tm);
+	vcc_puts(b, ".TH VMOD_");
+	put_upper(b, m->name);
+	vcc_putf(b, " 3 \"%s\" \"\" \"VCL modules\"\n", date);
+}
+
 void
 manual_write(struct vcc *c, struct vcc_buf *b, const struct vcc_module *m)
 {
-	vcc_puts(b, ".TH VMOD_");
-	put_upper(b, m->name);
-	vcc_putf(b, " 3 \"\" \"\" \"VCL modules\"\n.SH NAME\nvmod_%.*s \\- ",
-	    STR_ARG(m->name));
+	put_title(b, m);
+	vcc_putf(b, ".SH NAME\nvmod_%.*s \\- ", STR_ARG(m->name));
 	put_line(b, m->summary.p ? m->summary : STR("a module for VCL"));
 	vcc_putf(b, ".SH SYNOPSIS\n.nf\nimport %.*s", STR_ARG(m->name));
 	vcc_puts(b, ";\n.fi\n");

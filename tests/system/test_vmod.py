@@ -361,8 +361,9 @@ def test_manual(kit, module):
     subprocess.run(
         ["make", "-s", "-C", folder, "vmod_example.3",
          "PKG_CONFIG=pkg-config --define-variable=prefix=" + kit.prefix],
-        check=True, env=kit.env)
+        check=True, env=dict(kit.env, SOURCE_DATE_EPOCH="1000000000"))
     page = (folder / "vmod_example.3").read_text()
+    assert page.startswith('.TH VMOD_EXAMPLE 3 "2001-09-09" ')
     assert "vmod_example \\- what a module can do" in page
     assert "ENUM {plain, loud} how=plain" in page
     assert "PRIV" not in page.split(".SH FUNCTIONS")[1].split(".SH OBJ")[0]
