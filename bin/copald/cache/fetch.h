@@ -65,6 +65,7 @@ struct fetch {
 	double connect_timeout, first_byte_timeout, between_bytes_timeout;
 	double ttl, grace, keep, t_origin, age;
 	bool ask_first;          /* OBJ_ASK_FIRST */
+	bool no_ttl, keep_is_set; /* by policy */
 	bool has_lists;          /* struct freshness */
 	bool grants_stale;       /* the origin does: stale-while-revalidate */
 	bool is_bgfetch, uncacheable, was_304, do_stream, do_gzip, do_gunzip,

@@ -49,7 +49,7 @@ fetch_step_error(struct fetching *x)
 	cache_status_failed(h, f->failure, &f->ws);
 	f->t_origin = now;
 	f->age = f->ttl = f->grace = f->keep = 0;
-	f->ask_first = f->has_lists = false;
+	f->ask_first = f->has_lists = f->no_ttl = f->keep_is_set = false;
 	/* who waits for the same key gets this answer, not one each */
 	if (f->busy != NULL && index_has_waiters(f->busy)) {
 		f->ttl = 1;

@@ -71,6 +71,18 @@ is_for_waiters(const struct fetch *f)
 	    index_has_waiters(f->busy);
 }
 
+/*
+ * It is never fresh: is it not for others even if the origin says that it is
+ * still the same?  Where policy said no ttl, and not to keep it; and where it
+ * brings one client's cookie, which a 304 would give to the next.
+ */
+static bool
+is_for_one(const struct fetch *f)
+{
+	return f->ttl - f->age <= 0 && ((f->no_ttl && !f->keep_is_set) ||
+	    http_get(&f->beresp, FIELD_SET_COOKIE).p != NULL);
+}
+
 bool
 fetch_object_make(struct fetch *f)
 {
@@ -79,6 +91,8 @@ fetch_object_make(struct fetch *f)
 
 	if (!tags_of_response(f, &tags))
 		return false;
+	if (is_for_one(f))
+		f->grace = f->keep = 0;
 	/* the origin said so, or VCL */
 	f->closes |= fetch_strip_connection(f);
 	o = object_new(&f->beresp, f->vary, tags);

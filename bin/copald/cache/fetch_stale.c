@@ -19,7 +19,7 @@ fetch_stale_limits(struct fetch *f, const struct freshness *fr)
 {
 	double grace = params->default_grace;
 
-	f->ask_first = false;
+	f->ask_first = f->no_ttl = f->keep_is_set = false;
 	f->grants_stale = fr->grace > 0;
 	f->keep = params->default_keep;
 	if (fr->grace >= 0) {

@@ -85,7 +85,8 @@ is_softened(const struct object *o)
 static bool
 asks_first(const struct object *o)
 {
-	return object_is(o, OBJ_ASK_FIRST) && !is_softened(o);
+	return object_is(o, OBJ_ASK_FIRST) &&
+	    (object_is(o, OBJ_NEVER_FRESH) || !is_softened(o));
 }
 
 static double

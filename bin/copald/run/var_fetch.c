@@ -248,24 +248,23 @@ void
 vrt_w_beresp_ttl(struct vcl_ctx *ctx, VCL_DURATION d)
 {
 	ctx->fetch->ttl = (d > 0 ? d : 0) + age(ctx);
-	/* how long it is good is policy's word now, and so is its grace */
-	ctx->fetch->ask_first = false;
+	/*
+	 * How long it is good is policy's word now, and so is its grace; but
+	 * what may not be fresh for a moment, policy does not want shared.
+	 */
+	ctx->fetch->ask_first = ctx->fetch->no_ttl = d <= 0;
 	log_times(ctx);
 }
 
-#define BERESP_DURATION(name)                                                 \
-	VCL_DURATION                                                          \
-	vrt_r_beresp_##name(struct vcl_ctx *ctx)                              \
-	{                                                                     \
-		return ctx->fetch->name;                                      \
-	}                                                                     \
-	void                                                                  \
-	vrt_w_beresp_##name(struct vcl_ctx *ctx, VCL_DURATION d)              \
-	{                                                                     \
-		ctx->fetch->name = d > 0 ? d : 0;                             \
-		log_times(ctx);                                               \
-	}
-BERESP_DURATION(keep)
+VAR_READ(DURATION, beresp_keep, ctx->fetch->keep)
+
+void
+vrt_w_beresp_keep(struct vcl_ctx *ctx, VCL_DURATION d)
+{
+	ctx->fetch->keep = d > 0 ? d : 0;
+	ctx->fetch->keep_is_set = true;
+	log_times(ctx);
+}
 
 VAR_READ(DURATION, beresp_grace, ctx->fetch->grace)
 
@@ -273,7 +272,9 @@ void
 vrt_w_beresp_grace(struct vcl_ctx *ctx, VCL_DURATION d)
 {
 	ctx->fetch->grace = d > 0 ? d : 0;
-	ctx->fetch->ask_first = false;
+	/* a grace for whatever comes is not meant for what has no ttl */
+	if (ctx->fetch->ttl - age(ctx) > 0)
+		ctx->fetch->ask_first = false;
 	log_times(ctx);
 }
 
