@@ -150,8 +150,8 @@ encodings_free(struct object *o)
 /* --- which coding -------------------------------------------------------- */
 
 /*
- * Policy sees Accept-Encoding as gzip or nothing, and may change that; where
- * it did not, the client's own words count.
+ * For a lookup Accept-Encoding becomes gzip or nothing, and policy may change
+ * it before and after; where it did not, the client's own words count.
  */
 static const struct http *
 head_that_accepts(const struct request *req)

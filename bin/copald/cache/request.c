@@ -158,6 +158,9 @@ request_step_recv(struct request *req)
 	req->failure = FAILURE_NONE;
 	req->ctx.key.len = 0;
 	ret = program_call(&req->ctx, VCL_SUB_RECV);
+	if ((ret == VCL_RET_HASH || ret == VCL_RET_PURGE) &&
+	    !request_normalise_coding(req))
+		return STEP_FAIL;
 	switch (ret) {
 	case VCL_RET_HASH:
 		req->after_hash = STEP_LOOKUP;

@@ -14,6 +14,8 @@ void request_drop_objects(struct request *);
 void request_begin_policy(struct request *);
 /* Before policy: what every policy would do.  false: no room */
 bool request_prepare(struct request *);
+/* After vcl_recv, before a lookup.  false: no room */
+bool request_normalise_coding(struct request *);
 /* Its first records. */
 void request_log(struct request *, enum log_reason);
 

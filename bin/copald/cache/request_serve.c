@@ -50,11 +50,22 @@ request_prepare(struct request *req)
 	struct http *h = &req->http;
 
 	strip_named(req);
-	if (!forwarded_put(req) ||
-	    !http_join(h, FIELD_CACHE_CONTROL, &req->ws))
-		return false;
-	if (http_get(h, FIELD_ACCEPT_ENCODING).p == NULL ||
-	    !params->http_gzip_support)
+	return forwarded_put(req) &&
+	    http_join(h, FIELD_CACHE_CONTROL, &req->ws);
+}
+
+/*
+ * Policy has seen what the client takes, and a pass sends it as it is: what is
+ * looked up is in gzip, or not.  What policy made of it stays.
+ */
+bool
+request_normalise_coding(struct request *req)
+{
+	struct http *h = &req->http;
+	struct str v = http_get(h, FIELD_ACCEPT_ENCODING);
+
+	if (v.p == NULL || !params->http_gzip_support ||
+	    !str_eq(v, http_get(&req->received, FIELD_ACCEPT_ENCODING)))
 		return true;
 	if (accepts_coding(h, CODING_GZIP))
 		return http_set_known(h, FIELD_ACCEPT_ENCODING, STR("gzip"));
