@@ -6,6 +6,7 @@
  * order of equal names carries meaning (RFC 9110 5.3).
  */
 #include "http.h"
+#include "http_scan.h"
 
 bool
 http_init(struct http *h, struct arena *a, unsigned cap)
@@ -243,13 +244,23 @@ http_join(struct http *h, enum field_id id, struct arena *a)
 	return list.p != NULL && http_set_known(h, id, list);
 }
 
+size_t
+http_sent_len(const struct field *f)
+{
+	size_t len = f->value_len;
+
+	while (len > 0 && http_is_space(f->value[len - 1]))
+		len--;
+	return len;
+}
+
 static size_t
 fields_size(const struct http *h)
 {
 	size_t size = 0;
 
 	for (unsigned i = 0; i < h->field_n; i++)
-		size += h->field[i].name_len + h->field[i].value_len + 4;
+		size += h->field[i].name_len + http_sent_len(&h->field[i]) + 4;
 	return size;
 }
 
@@ -294,7 +305,7 @@ write_fields(const struct http *h, char *to)
 		to = put(to, f->name, f->name_len);
 		*to++ = ':';
 		*to++ = ' ';
-		to = put(to, f->value, f->value_len);
+		to = put(to, f->value, http_sent_len(f));
 		*to++ = '\r';
 		*to++ = '\n';
 		i++;

@@ -132,6 +132,8 @@ bool http_is_value(struct str);
 bool http_join(struct http *, enum field_id, struct arena *);
 bool http_is_hop_by_hop(const struct field *, struct str connection);
 
+/* of its value, without blanks that policy has left at the end */
+size_t http_sent_len(const struct field *);
 /*
  * Serialised size of start line + fields + CRLF, and the writing of it;
  * returns the end.  A request says HTTP/1.0 if version is 10, else HTTP/1.1.

@@ -53,8 +53,9 @@ object_new(const struct http *from, struct str vary, struct str tags)
 		memcpy(p, ": ", 2);
 		p += 2;
 		to->value = p;
-		memcpy(p, f->value, f->value_len);
-		p += f->value_len;
+		to->value_len = (uint32_t)http_sent_len(f);
+		memcpy(p, f->value, to->value_len);
+		p += to->value_len;
 		memcpy(p, "\r\n", 2);
 		p += 2;
 	}

@@ -67,13 +67,24 @@ log_unset(struct vcl_ctx *ctx, const struct http *h, enum log_tag tag,
 		log_field(ctx, tag, &h->field[i]);
 }
 
-/* The value as it goes into the head; p == NULL: not, a failure. */
+/*
+ * The value as it goes into the head; p == NULL: not, a failure.
+ *
+ * Policies use fields that are their own, and Cookie, as variables: they take
+ * it apart in steps, of which one may leave "a=1; " for the next, or compare
+ * what they have put together.  So blanks stay at the end of these until the
+ * head is sent.
+ */
 static struct str
 check_value(struct vcl_ctx *ctx, enum vcl_http which,
     const struct field_name *name, struct str value)
 {
-	value = str_trim(value);
-	if (value.len != 0 && !http_is_value(value)) {
+	struct str trimmed = str_trim(value);
+	bool is_variable = name->id == FIELD_OTHER || name->id == FIELD_COOKIE;
+
+	value = !is_variable ? trimmed : str_of(trimmed.p, value.len -
+	    (size_t)(trimmed.p - value.p));
+	if (!http_is_value(trimmed)) {
 		vcl_fail(ctx, "Bad value of header %s.http.%.*s",
 		    head_name[which], STR_ARG(name->name));
 		return STR_NULL;
