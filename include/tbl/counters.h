@@ -66,7 +66,7 @@ COUNTER(n_lru_nuked, "n_lru_nuked", COUNT, "Objects evicted to make room in memo
 COUNTER(ram_bytes, "ram_bytes", GAUGE, "Bytes of objects in memory")
 COUNTER(memory_used, "memory_used", GAUGE, "Bytes that memory_limit counts")
 COUNTER(memory_waits, "memory_waits", COUNT, "Fetches that waited for memory")
-COUNTER(memory_refused, "memory_refused", COUNT, "Fetches not begun for want of memory")
+COUNTER(memory_refused, "memory_refused", COUNT, "Requests, fetches and long heads that were refused for want of memory")
 COUNTER(uring_reads, "uring_reads", COUNT, "Parts of bodies read from disk by io_uring")
 COUNTER(encodings_stored, "encodings_stored", COUNT, "Bodies whose zstd coding was there, as it lay on disk")
 COUNTER(store_puts, "store_puts", COUNT, "Objects written to disk")

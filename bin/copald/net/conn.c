@@ -287,7 +287,8 @@ conn_linger(struct conn *conn, const char *why)
 	conn->serving = false;
 	conn->lingering = true;
 	conn->have = 0;
-	block_put(conn);
+	if (conn->block != NULL)
+		block_put(conn);
 	conn->deadline = loop_now(c->loop) + NSEC_S(LINGER_S);
 	timer_set(c->loop, &conn->timer, conn->deadline);
 	conn_linger_read(conn);
@@ -483,6 +484,23 @@ conn_head_begins(struct conn *conn)
 		timer_set(loop, &conn->timer, conn->deadline);
 }
 
+/* There is no memory for its request. */
+static void
+conn_overloaded(struct conn *conn)
+{
+	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
+	    "Retry-After: 5\r\nContent-Length: 0\r\n"
+	    "Connection: close\r\n\r\n";
+	const size_t len = sizeof text - 1;
+
+	COUNT_INC(memory_refused);
+	if (!wants_proxy(conn) && send(conn->src.fd, text, len,
+	    MSG_NOSIGNAL) == (ssize_t)len)
+		conn_linger(conn, "OVERLOAD");
+	else
+		conn_close(conn, "OVERLOAD");
+}
+
 /* Receives once and looks. */
 static enum conn_next
 conn_receive(struct conn *conn)
@@ -494,7 +512,7 @@ conn_receive(struct conn *conn)
 	if (b == NULL) {
 		b = conn->block = block_get(conn);
 		if (b == NULL) {
-			conn_close(conn, "OVERLOAD");
+			conn_overloaded(conn);
 			return CONN_GONE;
 		}
 	}
@@ -549,7 +567,7 @@ conn_event(struct source *src)
 		case CONN_READY:
 			conn->serving = true;
 			if (fiber_start(conn_serve, conn, "request") != 0)
-				conn_close(conn, "OVERLOAD");
+				conn_overloaded(conn);
 			return;
 		}
 	}
