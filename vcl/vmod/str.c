@@ -40,11 +40,13 @@ vmod_str_contains(struct vcl_ctx *ctx, VCL_STRING s1, VCL_STRING s2)
 	    memmem(s1.p, s1.len, s2.p, s2.len) != NULL;
 }
 
-/* Nothing in a string is further away, so that sums do not overflow. */
+/* No string is as long, and sums of a few do not overflow. */
+#define FAR_AWAY (INT64_MAX / 4)
+
 static VCL_INT
-clamp(VCL_INT i, VCL_INT len)
+clamp(VCL_INT i)
 {
-	return i > 2 * len ? 2 * len : i < -2 * len ? -2 * len : i;
+	return i > FAR_AWAY ? FAR_AWAY : i < -FAR_AWAY ? -FAR_AWAY : i;
 }
 
 VCL_STRING
@@ -55,8 +57,8 @@ vmod_str_take(struct vcl_ctx *ctx, VCL_STRING s, VCL_INT n, VCL_INT offset)
 	(void)ctx;
 	if (s.p == NULL)
 		return s;
-	n = clamp(n, len);
-	from = clamp(offset, len);
+	n = clamp(n);
+	from = clamp(offset);
 	if (from < 0 || (from == 0 && n < 0))
 		from += len;
 	to = from + n;
