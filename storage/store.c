@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bus.h"
+#include "fault.h"
 #include "signals.h"
 #include "store_impl.h"
 
@@ -48,9 +49,9 @@ store_message(struct store *st, const char *fmt, ...)
 bool
 store_read_only(const struct store *st)
 {
-	int64_t until = atomic_load(&((struct store *)st)->read_only_until);
+	int64_t at = atomic_load(&((struct store *)st)->failed_at);
 
-	return (until != 0 && now_ms() < until) ||
+	return (at != 0 && now_ms() < at + fault_retry_ms) ||
 	       atomic_load(&((struct store *)st)->cat.lost);
 }
 

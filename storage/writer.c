@@ -28,7 +28,7 @@ writer_failed(struct store *st, const char *what, int error)
 {
 	struct writer *w = &st->w;
 
-	atomic_store(&st->read_only_until, now_ms() + fault_retry_ms);
+	atomic_store(&st->failed_at, now_ms());
 	if (error == MDB_CORRUPTED || error == MDB_PAGE_NOTFOUND ||
 	    error == MDB_PANIC)
 		health_damaged(st->dir);
