@@ -17,6 +17,7 @@
 #include "program.h"
 #include "query.h"
 #include "req_body.h"
+#include "stevedore.h"
 #include "stream.h"
 
 struct fetch *
@@ -91,6 +92,8 @@ fetch_new(struct core *c)
 	struct fetch *f = NULL;
 	char *p;
 
+	if (!memory_has_room(MEMORY_FETCH, 0))
+		stevedores_make_room(STORE_PIECE_MAX);
 	if (memory_has_room(MEMORY_FETCH, 0))
 		f = core_block_get(&c->backend_blocks, at + log + head + ws);
 	if (f == NULL) {

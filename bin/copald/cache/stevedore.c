@@ -194,11 +194,13 @@ limit_of(const struct stevedore *stv)
 static bool
 remove_next(struct stevedore *stv, bool *removed)
 {
+	/* what it has, if another limit is the reason: its queues' shares */
+	uint64_t limit = limit_of(stv), used = stv->used;
 	struct eviction_entry *x;
 	struct object *o;
 
 	pthread_mutex_lock(&stv->lock);
-	x = eviction_victim(&stv->eviction, limit_of(stv));
+	x = eviction_victim(&stv->eviction, used < limit ? used : limit);
 	o = x != NULL ? object_ref(object_of(x)) : NULL;
 	pthread_mutex_unlock(&stv->lock);
 	if (o == NULL)

@@ -135,10 +135,10 @@ void
 core_block_put(struct block_list *l, void *block)
 {
 	size_t size = *(size_t *)((char *)block - 64);
+	/* near the limit what is kept would be missed; one is for the next */
+	unsigned kept = memory_has_room(MEMORY_CACHE, 0) ? BLOCKS_KEPT : 1;
 
-	/* near the limit what is kept would be missed */
-	if (size != l->size || l->n >= BLOCKS_KEPT ||
-	    !memory_has_room(MEMORY_CACHE, 0)) {
+	if (size != l->size || l->n >= kept) {
 		block_free(block);
 		return;
 	}
