@@ -70,8 +70,7 @@ struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 
 /*
  * All that is left of the block, as one piece of *room bytes; nothing else may
- * be
- * allocated until arena_commit says how much of it is kept.  NULL when the
+ * be allocated until arena_commit says how much of it is kept.  NULL when the
  * arena is full.
  */
 char *arena_reserve(struct arena *a, size_t *room);
@@ -101,7 +100,7 @@ arena_room(const struct arena *a)
 
 /* Would n unaligned bytes be had now? */
 bool arena_fits(const struct arena *a, size_t n);
-/* Is p the first byte of, or in, what was handed out? (no: with ARENA_MALLOC) */
+/* Is p in what was handed out?  With ARENA_MALLOC: no. */
 bool arena_holds(const struct arena *a, const char *p);
 
 #endif

@@ -201,13 +201,13 @@ static void
 params(void)
 {
 #define PARAM_DURATION(name, min, max, def, flags, doc)                        \
-	number(#name, min, max, def, "seconds", flags);                               \
+	number(#name, min, max, def, "seconds", flags);                        \
 	flags_and_doc(flags, doc);
 #define PARAM_BYTES(name, min, max, def, flags, doc)                           \
 	bytes(#name, min, max, def);                                           \
 	flags_and_doc(flags, doc);
 #define PARAM_UINT(name, min, max, def, unit, flags, doc)                      \
-	number(#name, min, max, def, unit, flags);                                    \
+	number(#name, min, max, def, unit, flags);                             \
 	flags_and_doc(flags, doc);
 #define PARAM_BOOL(name, def, flags, doc)                                      \
 	text(#name, (def) ? "on" : "off");                                     \

@@ -90,9 +90,9 @@ const struct param_info *param_find(const char *name); /* NULL: no such */
 const char *param_compat_reason(const char *name);
 
 /*
- * Sets it from text: 10, 1.5s, 2h, never; unlimited (the largest); 64k, 1.5M; on, off, true, yes...  false
- * with the reason in err, without a newline, if it is no such value or out
- * of bounds; nothing is changed then.
+ * Sets it from text: 10, 1.5s, 2h, never; unlimited (the largest); 64k, 1.5M;
+ * on, off, true, yes...  false with the reason in err, without a newline, if
+ * it is no such value or out of bounds; nothing is changed then.
  */
 bool param_set_text(
     const struct param_info *, const char *text, char err[PARAM_ERR_MAX]);

@@ -1,7 +1,7 @@
 /*
  * tag_marks.h - which purges of tags are remembered, oldest first, and how many
- * tags that are: so that who asks for the newest before an instant need not look
- * at each tag, and the older half is forgotten when there are too many.
+ * tags that are: so that who asks for the newest before an instant need not
+ * look at each tag, and the older half is forgotten when there are too many.
  *
  * All in inval_log_lock, or at start.
  */

@@ -1,6 +1,6 @@
 /*
- * tags_purge.c - purges by tag: entries of the log (inval_log.h), in memory those
- * of tags.c and tag_marks.c.
+ * tags_purge.c - purges by tag: entries of the log (inval_log.h), in memory
+ * those of tags.c and tag_marks.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +17,8 @@ enum {
 	 * more: they cost no lookup anything. */
 	TRIM_EVERY_TAGS = 1024,
 	/*
-	 * So many are remembered, in some 100 MB at most; then the older half is
-	 * forgotten, and with it the objects that nobody asked for since.
+	 * So many are remembered, in some 100 MB at most; then the older half
+	 * is forgotten, and with it the objects that nobody asked for since.
 	 */
 	TAGS_REMEMBERED = 1024 * 1024,
 };
