@@ -677,6 +677,7 @@ report(struct store *st, const char *what, int rc)
 	}
 	if (w->failing && !store_read_only(st)) {
 		w->failing = false;
+		atomic_store(&st->failed_at, 0);
 		store_message(st, "store %s: writes work again", st->name);
 	}
 	return true;

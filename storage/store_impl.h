@@ -225,7 +225,7 @@ struct store {
 	pthread_t writer, warmer;
 	bool writer_runs, warmer_runs;
 	atomic_bool stop;
-	atomic_int_fast64_t failed_at; /* ms; 0: never */
+	atomic_int_fast64_t failed_at; /* ms; 0: writes work */
 	atomic_uint_fast64_t oldest_inval, put_id;
 	atomic_uint_fast64_t puts, put_bytes, dropped, evicted, rescued,
 	    corrupt, commits, packed, packed_in, packed_out;

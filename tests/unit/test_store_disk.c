@@ -74,8 +74,8 @@ test_failing_disk(void)
 		fault_at = t[i].op;
 		fault_error = t[i].error;
 		fault_hook = fail;
-		CU_ASSERT_EQUAL(item_put(&rig, &new), 0);
 		fault_retry_ms = 3600 * 1000; /* until recover() */
+		CU_ASSERT_EQUAL(item_put(&rig, &new), 0);
 		CU_ASSERT_TRUE(rig_stats(&rig).read_only);
 		CU_ASSERT_PTR_NOT_NULL(
 		    strstr(rig.message, strerror(fault_error)));
