@@ -149,7 +149,7 @@ param_parse_bytes(const char *text, double *out)
 	p++;
 	if (unit != units && (*p == 'b' || *p == 'B'))
 		p++;
-	return *p == '\0' && *out >= 0;
+	return *p == '\0' && *out >= 0 && isfinite(*out);
 }
 
 bool
@@ -177,7 +177,7 @@ param_parse_duration(const char *text, double *out)
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (!strcasecmp(p, units[i].name)) {
 			*out *= units[i].seconds;
-			return true;
+			return isfinite(*out);
 		}
 	}
 	return false;
@@ -207,9 +207,11 @@ parse_value(const struct param_info *p, const char *text, double *v,
 
 	switch (p->kind) {
 	case PARAM_IS_DURATION:
-		if ((p->flags & P_NEVER) && !strcmp(text, "never"))
+		if ((p->flags & P_NEVER) && !strcmp(text, "never")) {
 			*v = INFINITY;
-		if (isinf(*v) || param_parse_duration(text, v))
+			return true;
+		}
+		if (param_parse_duration(text, v))
 			return true;
 		snprintf(err, PARAM_ERR_MAX,
 		    "Invalid number (%.100s): "
@@ -384,7 +386,7 @@ param_set_text(
 {
 	char bound[PARAM_TEXT_MAX];
 	struct networks networks;
-	double v = 0;
+	double v;
 
 	if (!strcmp(text, "default")) {
 		param_reset(p);
@@ -410,7 +412,7 @@ param_set_text(
 		snprintf(err, PARAM_ERR_MAX, "Must be at least %s", bound);
 		return false;
 	}
-	if (v > p->max && !isinf(v)) {
+	if (v > p->max && !isinf(v)) { /* "never" is beyond any */
 		number_text(p, p->max, bound);
 		snprintf(err, PARAM_ERR_MAX, "Must be no more than %s", bound);
 		return false;

@@ -1,6 +1,7 @@
 /*
  * test_params.c - the parameters: texts, bounds, defaults.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,9 +124,25 @@ test_duration(void)
 	CU_ASSERT_FALSE(set("timeout_idle", "0x10"));
 	CU_ASSERT_FALSE(set("timeout_idle", "1e999"));
 	CU_ASSERT_FALSE(set("timeout_idle", "2000000"));
+	CU_ASSERT_FALSE(set("timeout_idle", "1e308y"));
+	CU_ASSERT_FALSE(set("timeout_idle", "never"));
 	CU_ASSERT_EQUAL(params->timeout_idle, 3600);
 	CU_ASSERT_TRUE(set("timeout_idle", "default"));
 	CU_ASSERT_TRUE(param_is_default(param_find("timeout_idle")));
+}
+
+static void
+test_never(void)
+{
+	CU_ASSERT_TRUE(set("send_timeout", "never"));
+	CU_ASSERT_STRING_EQUAL(get("send_timeout"), "never");
+	CU_ASSERT_TRUE(isinf(params->send_timeout));
+	CU_ASSERT_TRUE(set("send_timeout", "1"));
+	/* only by that word */
+	CU_ASSERT_FALSE(set("send_timeout", "1e308y"));
+	CU_ASSERT_FALSE(set("send_timeout", "inf"));
+	CU_ASSERT_EQUAL(params->send_timeout, 1);
+	CU_ASSERT_TRUE(set("send_timeout", "default"));
 }
 
 static void
@@ -146,6 +163,7 @@ test_bytes(void)
 	CU_ASSERT_FALSE(set("http_req_size", "-64k"));
 	CU_ASSERT_FALSE(set("http_req_size", "1"));
 	CU_ASSERT_FALSE(set("http_req_size", "2g"));
+	CU_ASSERT_FALSE(set("http_req_size", "1e308p"));
 	CU_ASSERT_EQUAL(params->http_req_size, 1000);
 }
 
@@ -182,6 +200,7 @@ suite_params(void)
 
 	CU_add_test(s, "table", test_table);
 	CU_add_test(s, "durations", test_duration);
+	CU_add_test(s, "never", test_never);
 	CU_add_test(s, "bytes", test_bytes);
 	CU_add_test(s, "numbers, booleans, strings", test_others);
 	CU_add_test(s, "vcc_feature", test_features);

@@ -48,8 +48,10 @@ look_up_legacy(void)
 	OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
 
 	if (context == NULL ||
-	    OSSL_PROVIDER_load(context, "legacy") == NULL)
+	    OSSL_PROVIDER_load(context, "legacy") == NULL) {
+		OSSL_LIB_CTX_free(context);
 		return;
+	}
 	algorithms[MD4] = EVP_MD_fetch(context, "MD4", NULL);
 	algorithms[WHIRLPOOL] = EVP_MD_fetch(context, "WHIRLPOOL", NULL);
 }
