@@ -8,7 +8,7 @@
  * shared.
  *
  *	7/8 of the limit: objects leave memory
- *	15/16: fetches wait for room, no new ones begin (503)
+ *	15/16: fetches wait for room; a new one makes some, or is refused (503)
  *	all: connections and requests are turned away
  */
 #ifndef COPAL_MEMORY_H
