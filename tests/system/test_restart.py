@@ -266,8 +266,11 @@ def test_crash_refuses_no_connection(origin):
             old = copal.kill_worker()
             copal.wait_new_worker(old)
             assert copal.get("/b/1000/x").status == 200
+        ending.set()
+        thread.join()
+        assert refused == [] and len(made) > 50
         copal.adm("stop")
-        # nobody serves, but they queue up
+        # nobody serves, but it queues up
         late = socket.create_connection(("127.0.0.1", copal.port), 5)
         late.sendall(b"GET /b/1000/x HTTP/1.1\r\nHost: a\r\n"
                      b"Connection: close\r\n\r\n")
@@ -275,9 +278,6 @@ def test_crash_refuses_no_connection(origin):
         late.settimeout(20)
         assert late.recv(15) == b"HTTP/1.1 200 OK"
         late.close()
-        ending.set()
-        thread.join()
-        assert refused == [] and len(made) > 50
         assert len(os.listdir(f"/proc/{copal.process.pid}/fd")) <= \
             len(sockets) + 2
         copal.forget_crashes()

@@ -354,11 +354,11 @@ def test_disk_full(origin):
     try:
         with Copald(origin, store=f"lmdb,{folder}/store,256m") as copal:
             churn(copal, origin, 20)
-            with open(os.path.join(folder, "others"), "wb") as f:
+            with open(os.path.join(folder, "others"), "wb",
+                      buffering=0) as f:
                 try:    # somebody else takes all that is left
                     while True:
                         f.write(b"x" * 65536)
-                        f.flush()
                 except OSError:
                     pass
             churn(copal, origin, 300)
