@@ -212,17 +212,17 @@ BOMBS = {
         "sub s25 { }\nsub vcl_recv { call s0; }", "may run more than"),
     "rules": (RECV % "".join(
         f'if (req.url ~ "^/{i}$") {{ set req.http.x = "{i}"; }}\n'
-        for i in range(50000)), "program is too large"),
+        for i in range(30000)), "program is too large"),
     "acl": (VCL + "acl a {\n" + "".join(
         f'"10.{i >> 16}.{i >> 8 & 255}.{i & 255}";\n'
-        for i in range(400000)) + "}\nsub vcl_recv {"
+        for i in range(300000)) + "}\nsub vcl_recv {"
         " if (client.ip ~ a) { return (pass); } }", "program is too large"),
-    "long line": (RECV % ('set req.http.x = "a"; ' * 300000),
+    "long line": (RECV % ('set req.http.x = "a"; ' * 100000),
                   "program is too large"),
     "regex": (RECV % 'if (req.url ~ "(((a{1,99}){1,99}){1,99}){1,99}") { }',
               "too large"),
     "includes": (VCL + 'include "./bomb.vcl";\n' * 10, "includes itself"),
-    "errors": (RECV % ("sett x;\n" * 500000), "too many errors"),
+    "errors": (RECV % ("sett x;\n" * 100000), "too many errors"),
     "a constant": (RECV % ('set req.http.x = {"' + "x" * (17 << 20) + '"};'),
                    "File too large"),
 }
