@@ -5,7 +5,7 @@
 COUNTER(uptime, "uptime", GAUGE, "Seconds since the worker started")
 COUNTER(sess_conn, "sess_conn", COUNT, "Client connections accepted")
 COUNTER(sess_open, "sess_open", GAUGE, "Client connections open now")
-COUNTER(sess_fail, "sess_fail", COUNT, "Failed accepts")
+COUNTER(sess_fail, "sess_fail", COUNT, "Connections that failed at accept, or were turned away for want of memory or beyond max_connections")
 COUNTER(sess_closed_err, "sess_closed_err", COUNT, "Client connections closed for an error")
 COUNTER(client_req, "client_req", COUNT, "Good client requests")
 COUNTER(client_req_400, "client_req_400", COUNT, "Client requests refused as malformed")

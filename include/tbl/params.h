@@ -55,7 +55,7 @@ PARAM_UINT(max_restarts, 0, 1000, 4, "restarts", 0, "How often a request may res
 PARAM_UINT(max_hops, 1, 1000, 8, "hops", 0, "How often a request may have come through a Copal, by its Via: one more is a loop, and answered by 508.")
 PARAM_UINT(max_retries, 0, 1000, 4, "retries", 0, "How often a fetch may retry. One more return (retry) ends in vcl_backend_error, or from there in vcl_synth.")
 PARAM_UINT(max_vcl, 1, 100000, 100, "programs", 0, "Most VCL programs loaded at a time.")
-PARAM_UINT(max_connections, 1, 10000000, 1000000, "connections", 0, "Most client connections open at a time; a further one is closed at once.")
+PARAM_UINT(max_connections, 1, 10000000, 1000000, "connections", 0, "Most client connections open at a time; a further one gets a 503 and is closed at once.")
 PARAM_UINT(listen_depth, 1, 65535, 1024, "connections", P_RESTART, "Length of the accept queues.")
 PARAM_BOOL(ban_dups, true, 0, "A ban takes the place of older ones that say the same.")
 PARAM_UINT(ban_cutoff, 0, 1000000000, 200000, "bans", P_EXPERT, "Most bans in the list: beyond, the oldest are forgotten, and objects that were not tested against them dropped. 0: no limit, as in Varnish.")

@@ -96,19 +96,49 @@ speaks_proxy(const struct listener *l, const struct addr *peer)
 	return l->proxy && listed;
 }
 
+/* Was it sent?  Does not wait. */
+static bool
+send_overloaded(int fd)
+{
+	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
+	    "Retry-After: 5\r\nContent-Length: 0\r\n"
+	    "Connection: close\r\n\r\n";
+	const size_t len = sizeof text - 1;
+
+	return send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/*
+ * There is no struct conn for it, so nobody can linger: what came already is
+ * taken, as a close with something unread is a reset, which could overtake
+ * the answer.
+ */
+static void
+turn_away(int fd, bool proxy)
+{
+	char buf[4096];
+
+	COUNT_INC(sess_fail);
+	if (!proxy && send_overloaded(fd)) {
+		shutdown(fd, SHUT_WR);
+		sock_recv(fd, buf, sizeof buf);
+	}
+	close(fd);
+}
+
 void
 conn_open(struct core *c, const struct listener *l, int fd,
     const struct addr *peer)
 {
+	const bool proxy = speaks_proxy(l, peer);
 	struct conn *conn = NULL;
 	struct addr local;
 
 	/* a share of the limit for each core: no counter that all write */
 	if (c->conn_n < params->max_connections / core_count() + 1)
-		conn = conn_alloc(c, speaks_proxy(l, peer));
+		conn = conn_alloc(c, proxy);
 	if (conn == NULL) {
-		COUNT_INC(sess_fail);
-		close(fd);
+		turn_away(fd, proxy);
 		return;
 	}
 	conn->src.fd = fd;
@@ -488,14 +518,8 @@ conn_head_begins(struct conn *conn)
 static void
 conn_overloaded(struct conn *conn)
 {
-	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
-	    "Retry-After: 5\r\nContent-Length: 0\r\n"
-	    "Connection: close\r\n\r\n";
-	const size_t len = sizeof text - 1;
-
 	COUNT_INC(memory_refused);
-	if (!wants_proxy(conn) && send(conn->src.fd, text, len,
-	    MSG_NOSIGNAL) == (ssize_t)len)
+	if (!wants_proxy(conn) && send_overloaded(conn->src.fd))
 		conn_linger(conn, "OVERLOAD");
 	else
 		conn_close(conn, "OVERLOAD");
