@@ -22,7 +22,9 @@ dup_str(struct str s)
 	return s.p == NULL ? NULL : strndup(s.p, s.len);
 }
 
-/* Its address as addr_parse() takes it: .host may have a port, too. */
+/*
+ * Its address as addr_parse() takes it: .host may have a port, too.  None: "".
+ */
 static void
 address_text(const struct vcl_backend_def *d, char *text, size_t size)
 {
@@ -31,7 +33,9 @@ address_text(const struct vcl_backend_def *d, char *text, size_t size)
 
 	for (size_t i = 0; i < d->host.len; i++)
 		colons += d->host.p[i] == ':';
-	if (d->path.p != NULL)
+	if (d->none)
+		text[0] = '\0';
+	else if (d->path.p != NULL)
 		snprintf(text, size, "%.*s", STR_ARG(d->path));
 	else if (colons > 1 && d->host.p[0] != '[')
 		snprintf(text, size, "[%.*s]:%.*s", STR_ARG(d->host),
@@ -60,18 +64,14 @@ host_of(struct str host)
 
 /* Takes its addresses, or its name; false: no memory. */
 static bool
-take_address(struct backend *b, const struct vcl_backend_def *d, char *err,
-    size_t err_len)
+take_address(struct backend *b, const struct vcl_backend_def *d,
+    const char *text, char *err, size_t err_len)
 {
 	struct addr found[8]; /* an empty host may be several */
-	char text[600], name[ADDR_NAME_MAX], why[200];
+	char name[ADDR_NAME_MAX], why[200];
 	unsigned port;
 	int n;
 
-	address_text(d, text, sizeof text);
-	b->where = strdup(text);
-	if (b->where == NULL)
-		return false;
 	n = addr_parse_literal(text, "80", found, 8, name, &port, why,
 	    sizeof why);
 	if (n < 0) {
@@ -126,20 +126,20 @@ authority_of(const struct vcl_backend_def *d)
 	    d->host_header.p != NULL ? d->host_header : host_of(d->host));
 }
 
-/* What each new connection begins with; false: no memory. */
+/* Its pool, whose key says where and how it connects; false: no memory. */
 static bool
-take_opening(struct backend *b, const struct vcl_backend_def *d)
+take_pool(struct backend *b, const struct vcl_backend_def *d,
+    const char *text)
 {
-	if (b->via != NULL && (b->authority = dup_str(authority_of(d))) == NULL)
-		return false;
-	b->preamble_len = d->preamble.len;
-	if (b->preamble_len == 0)
-		return true;
-	b->preamble = malloc(b->preamble_len);
-	if (b->preamble == NULL)
-		return false;
-	memcpy(b->preamble, d->preamble.p, b->preamble_len);
-	return true;
+	struct backend_pool_key key = {.where = str_from_z(text),
+	    .preamble = str_of(d->preamble.p, d->preamble.len)};
+
+	if (b->via != NULL) {
+		key.via = b->via->pool;
+		key.authority = authority_of(d);
+	}
+	b->pool = backend_pool_get(&key);
+	return b->pool != NULL;
 }
 
 /* All but addresses; false: no memory */
@@ -165,8 +165,7 @@ fill_in(struct backend *b, const struct vcl_backend_def *d,
 	b->changed = clock_wall();
 	if (d->via != NULL && *d->via != NULL)
 		b->via = backend_ref(*d->via);
-	b->idle = calloc(core_count() > 0 ? core_count() : 1, sizeof *b->idle);
-	return b->name != NULL && b->program_name != NULL && b->idle != NULL;
+	return b->name != NULL && b->program_name != NULL;
 }
 
 struct backend *
@@ -174,6 +173,7 @@ backend_new(const struct vcl_backend_def *d, const char *program_name,
     char *err, size_t err_len)
 {
 	struct backend *b = calloc(1, sizeof *b);
+	char text[600];
 
 	err[0] = '\0';
 	if (b == NULL) {
@@ -185,11 +185,12 @@ backend_new(const struct vcl_backend_def *d, const char *program_name,
 	slots_init(&b->slots, d->max_connections, d->wait_limit >= 0 ?
 	    (unsigned)d->wait_limit : params->backend_wait_limit);
 	backend_enlist(b);
-	if (!fill_in(b, d, program_name))
+	address_text(d, text, sizeof text);
+	if (!fill_in(b, d, program_name) || !take_pool(b, d, text))
 		goto no_memory;
 	if (d->none)
 		return b;
-	if (!take_address(b, d, err, err_len) || !take_opening(b, d))
+	if (!take_address(b, d, text, err, err_len))
 		goto no_memory;
 	if (d->probe != NULL && !probe_join(b, d->probe))
 		goto no_memory;
@@ -215,12 +216,9 @@ backend_free(struct backend *b)
 	if (b->via != NULL)
 		backend_unref(&b->via);
 	slots_destroy(&b->slots);
-	free((void *)b->idle);
+	backend_pool_unref(&b->pool);
 	dns_name_unref(&b->dns);
 	addr_set_unref(&b->addrs);
-	free(b->where);
-	free(b->authority);
-	free(b->preamble);
 	free(b->name);
 	free(b->program_name);
 	free(b->host_header);
@@ -241,7 +239,8 @@ backend_unref(struct backend **pp)
 void
 backend_warm(struct backend *b)
 {
-	atomic_store(&b->cold, false);
+	if (atomic_exchange(&b->cold, false))
+		atomic_fetch_add(&b->pool->warm_n, 1);
 	probe_set_warm(b, true);
 }
 
@@ -249,8 +248,9 @@ void
 backend_cool(struct backend *b)
 {
 	probe_set_warm(b, false);
-	if (!atomic_exchange(&b->cold, true))
-		backend_conns_close(b);
+	if (!atomic_exchange(&b->cold, true) &&
+	    atomic_fetch_sub(&b->pool->warm_n, 1) == 1)
+		backend_conns_close(b->pool);
 }
 
 void

@@ -1,8 +1,8 @@
 /*
  * backend.h - what VCL calls a backend: an origin, or a director.
  *
- * An origin has addresses, limits, perhaps a probe, and idle connections
- * (backend_conn.h).  A director belongs to a module, and picks one of its own
+ * An origin has addresses, limits, perhaps a probe, and a pool of idle
+ * connections (backend_pool.h).  A director belongs to a module, and picks one of its own
  * backends when it is asked (vmod_director.h).  Both belong to a VCL program.
  */
 #ifndef COPAL_BACKEND_H
@@ -12,11 +12,11 @@
 #include <stdio.h>
 
 #include "addr_set.h"
+#include "backend_pool.h"
 #include "backend_slots.h"
 #include "retry_budget.h"
 #include "vmod_director.h"
 
-struct backend_conn;
 struct core;
 struct dns_name;
 struct log_txn;
@@ -45,27 +45,21 @@ struct backend {
 	double wait_timeout, idle_timeout; /* < 0: the parameter */
 	int max_idle;           /* < 0: the parameter */
 	unsigned proxy_header;
-	char *where;            /* as declared: "host:port", "/path" */
 	struct dns_name *dns;   /* its name; NULL: it has addresses */
 	struct addr_set *addrs; /* NULL: it has a name, or is wrong */
 	_Atomic uint64_t turn;  /* of its addresses */
 	struct backend *via;    /* we connect to that one; counted */
-	char *authority;        /* for via */
-	unsigned char *preamble; /* begins each new connection */
-	size_t preamble_len;
 	struct probe *probe;    /* NULL: always healthy */
 	struct probe_mail *probe_stop;
 	struct backend *next_of_probe;
 	bool warm;              /* probed; under the probes' lock */
 
 	struct backend_slots slots;    /* its requests in flight */
-	_Atomic unsigned connections;  /* open, idle ones included */
-	_Atomic unsigned idle_n;
 	_Atomic uint64_t requests, fails, retries, unhealthy, busy;
 	struct retry_budget retry_budget;
 	_Atomic uint64_t response;     /* ewma.h */
-	struct backend_conn *_Atomic *idle; /* a list a core */
-	_Atomic bool cold;      /* connections are not kept */
+	struct backend_pool *pool;     /* of its connections; counted */
+	_Atomic bool cold;      /* not one for whom connections are kept */
 };
 
 /*
@@ -78,9 +72,9 @@ struct backend *backend_new(const struct vcl_backend_def *,
 struct backend *backend_ref(struct backend *);
 void backend_unref(struct backend **);
 /*
- * Its program gets cold: idle connections are closed, those in use when
- * their request ends, and it is not probed.  Warm again: they are kept, and
- * it is.
+ * Its program gets cold: it is not probed, and unless a warm backend shares
+ * its pool, idle connections are closed, those in use when their request
+ * ends.  Warm again: they are kept, and it is.
  */
 void backend_cool(struct backend *);
 void backend_warm(struct backend *);

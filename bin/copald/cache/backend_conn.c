@@ -14,7 +14,6 @@
 #include "proxy_header.h"
 #include "resolver.h"
 
-/* An idle connection counts on its backend, so the backend outlives it. */
 static void
 conn_close(struct backend_conn *c)
 {
@@ -23,7 +22,8 @@ conn_close(struct backend_conn *c)
 	timer_cancel(core->loop, &c->idle_timer);
 	loop_unwatch(core->loop, &c->src);
 	close(c->src.fd);
-	atomic_fetch_sub(&c->backend->connections, 1);
+	atomic_fetch_sub(&c->pool->connections, 1);
+	backend_pool_unref(&c->pool);
 	backend_unref(&c->backend);
 	free(c);
 }
@@ -33,10 +33,9 @@ static void
 conn_unlink(struct backend_conn *c)
 {
 	struct backend_conn *_Atomic *pp =
-	    &c->backend->idle[core_self()->index];
+	    &c->pool->idle[core_self()->index];
 
-	atomic_fetch_sub_explicit(&c->backend->idle_n, 1,
-	    memory_order_relaxed);
+	atomic_fetch_sub_explicit(&c->pool->idle_n, 1, memory_order_relaxed);
 	if (*pp == c) {
 		*pp = c->next;
 		return;
@@ -71,11 +70,11 @@ idle_timeout(struct timer *t)
 }
 
 void
-backend_close_idle(struct backend *b, unsigned core)
+backend_close_idle(struct backend_pool *p, unsigned core)
 {
 	struct backend_conn *c;
 
-	while ((c = b->idle[core]) != NULL) {
+	while ((c = p->idle[core]) != NULL) {
 		conn_unlink(c);
 		conn_close(c);
 	}
@@ -83,7 +82,7 @@ backend_close_idle(struct backend *b, unsigned core)
 
 struct close_mail {
 	struct mail mail;
-	struct backend *backend;
+	struct backend_pool *pool;
 };
 
 static void
@@ -91,13 +90,14 @@ core_close(struct mail *m)
 {
 	struct close_mail *r = (struct close_mail *)m;
 
-	backend_close_idle(r->backend, core_self()->index);
-	backend_unref(&r->backend);
+	if (atomic_load(&r->pool->warm_n) == 0)
+		backend_close_idle(r->pool, core_self()->index);
+	backend_pool_unref(&r->pool);
 	free(r);
 }
 
 void
-backend_conns_close(struct backend *b)
+backend_conns_close(struct backend_pool *p)
 {
 	for (unsigned i = 0; i < core_count(); i++) {
 		struct close_mail *r;
@@ -109,7 +109,7 @@ backend_conns_close(struct backend *b)
 		if (r == NULL)
 			break; /* backend_idle_timeout will do it */
 		r->mail.fn = core_close;
-		r->backend = backend_ref(b);
+		r->pool = backend_pool_ref(p);
 		loop_post(core_at(i)->loop, &r->mail);
 	}
 }
@@ -138,7 +138,7 @@ greet_proxy(struct backend_conn *c, const struct addr *target)
 	unsigned char via[PROXY_HEADER_MAX];
 
 	return send_first(c, via, proxy_header_write(via, 2, target, target,
-	    str_from_z(c->backend->authority)));
+	    c->pool->key.authority));
 }
 
 /*
@@ -150,10 +150,11 @@ greet(struct backend_conn *c, const struct addr *target,
     const struct addr *client, const struct addr *local)
 {
 	const struct backend *b = c->backend;
+	struct str preamble = c->pool->key.preamble;
 	unsigned char proxy[PROXY_HEADER_MAX];
 
 	return (target == NULL || greet_proxy(c, target)) &&
-	    send_first(c, b->preamble, b->preamble_len) &&
+	    send_first(c, preamble.p, preamble.len) &&
 	    (b->proxy_header == 0 || send_first(c, proxy,
 	    proxy_header_write(proxy, b->proxy_header, client, local,
 	    STR_NULL)));
@@ -195,7 +196,8 @@ dial_one(struct backend *b, const struct addr *a, nsec_t deadline,
 	}
 	if (r == BACKEND_OK) {
 		c->backend = backend_ref(b);
-		atomic_fetch_add(&b->connections, 1);
+		c->pool = backend_pool_ref(b->pool);
+		atomic_fetch_add(&b->pool->connections, 1);
 		*out = c;
 		return r;
 	}
@@ -331,14 +333,14 @@ is_quiet(struct backend_conn *c)
 
 /* Does the origin still have that address? */
 static bool
-is_current(struct backend_conn *c)
+is_current(struct backend_conn *c, const struct backend *b)
 {
-	const struct backend *b = c->backend->via != NULL ? c->backend->via :
-	    c->backend;
 	unsigned generation;
 	struct addr_set *s;
 	bool has;
 
+	if (b->via != NULL)
+		b = b->via;
 	if (b->dns == NULL)
 		return true;
 	generation = dns_name_generation(b->dns);
@@ -362,10 +364,10 @@ idle_take(struct backend *b)
 	struct core *core = core_self();
 	struct backend_conn *c;
 
-	while ((c = b->idle[core->index]) != NULL) {
+	while ((c = b->pool->idle[core->index]) != NULL) {
 		conn_unlink(c);
 		c->src.ready |= SOURCE_READ; /* perhaps */
-		if (is_quiet(c) && is_current(c))
+		if (is_quiet(c) && is_current(c, b))
 			break;
 		conn_close(c);
 	}
@@ -416,6 +418,7 @@ backend_get(struct backend *b, const struct backend_wish *wish,
 	if (c != NULL) {
 		c->src.on_event = NULL;
 		timer_cancel(core->loop, &c->idle_timer);
+		c->backend = backend_ref(b);
 		c->reused = true;
 		COUNT_INC(backend_reuse);
 		r = BACKEND_OK;
@@ -444,12 +447,13 @@ may_be_idle(struct backend *b)
 	    params->backend_max_idle;
 
 	/* those of other cores are not at hand: not ever more of them */
-	if (b->max_connections > 0 && b->connections > b->max_connections)
+	if (b->max_connections > 0 &&
+	    b->pool->connections > b->max_connections)
 		return false;
-	if (atomic_fetch_add_explicit(&b->idle_n, 1, memory_order_relaxed) <
-	    max)
+	if (atomic_fetch_add_explicit(&b->pool->idle_n, 1,
+	    memory_order_relaxed) < max)
 		return true;
-	atomic_fetch_sub_explicit(&b->idle_n, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&b->pool->idle_n, 1, memory_order_relaxed);
 	return false;
 }
 
@@ -471,17 +475,18 @@ backend_conn_put(struct backend_conn **pp, bool keep)
 	*pp = NULL;
 	slots_give(&b->slots);
 	/* what said whose it is can't be said again */
-	if (!keep || core->draining || b->cold || b->proxy_header != 0 ||
-	    !is_quiet(c) || !may_be_idle(b)) {
+	if (!keep || core->draining || c->pool->warm_n == 0 ||
+	    b->proxy_header != 0 || !is_quiet(c) || !may_be_idle(b)) {
 		conn_close(c);
 		return;
 	}
-	list = &b->idle[core->index];
+	list = &c->pool->idle[core->index];
 	c->next = *list;
 	*list = c;
 	c->src.on_event = idle_event;
 	timer_set(core->loop, &c->idle_timer,
 	    loop_now(core->loop) + NSEC_S(idle_for(b)));
+	backend_unref(&c->backend);
 	COUNT_INC(backend_recycle);
 }
 

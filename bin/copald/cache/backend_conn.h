@@ -13,7 +13,8 @@
 /* An open connection to an origin; belongs to one core. */
 struct backend_conn {
 	struct source src;
-	struct backend *backend; /* counted */
+	struct backend_pool *pool; /* counted */
+	struct backend *backend; /* that it is used for, counted; NULL: idle */
 	struct addr addr;       /* of the peer */
 	unsigned generation;    /* of the name's addresses it is one of */
 	struct backend_conn *next;
@@ -63,8 +64,8 @@ enum backend_error backend_dial(struct backend *, nsec_t deadline,
 void backend_hang_up(struct backend_conn **);
 
 /* Closes those idle on the core, whose thread calls it. */
-void backend_close_idle(struct backend *, unsigned core);
-/* Has every core close the backend's idle connections. */
-void backend_conns_close(struct backend *);
+void backend_close_idle(struct backend_pool *, unsigned core);
+/* Has every core close what is idle, if the pool is not warm again by then. */
+void backend_conns_close(struct backend_pool *);
 
 #endif

@@ -291,8 +291,8 @@ print_detail(FILE *out, const struct backend *b,
 		probe_print(b->probe, out);
 	print_addresses(out, b);
 	fprintf(out, "  connections %u, at work %u, waiting %u, idle %u, "
-	    "requests %llu, failures %llu, retries %llu\n\n", b->connections,
-	    b->slots.used, b->slots.queue_n, b->idle_n,
+	    "requests %llu, failures %llu, retries %llu\n\n", b->pool->connections,
+	    b->slots.used, b->slots.queue_n, b->pool->idle_n,
 	    (unsigned long long)b->requests, (unsigned long long)b->fails,
 	    (unsigned long long)b->retries);
 }
@@ -343,8 +343,8 @@ print_json(FILE *out, const struct backend *b,
 		    "      \"at_work\": %u,\n      \"waiting\": %u,\n"
 		    "      \"idle\": %u,\n      \"requests\": %llu,\n"
 		    "      \"failures\": %llu,\n      \"retries\": %llu,\n",
-		    b->connections, b->slots.used, b->slots.queue_n,
-		    b->idle_n, (unsigned long long)b->requests,
+		    b->pool->connections, b->slots.used, b->slots.queue_n,
+		    b->pool->idle_n, (unsigned long long)b->requests,
 		    (unsigned long long)b->fails,
 		    (unsigned long long)b->retries);
 	}
@@ -403,7 +403,7 @@ collect(struct backend_stats *s, const struct backend *b)
 	st->v[BACKEND_CNT_up] = backend_is_healthy(NULL, b, NULL);
 	st->v[BACKEND_CNT_conn] = b->slots.used;
 	st->v[BACKEND_CNT_waiting] = b->slots.queue_n;
-	st->v[BACKEND_CNT_idle] = b->idle_n;
+	st->v[BACKEND_CNT_idle] = b->pool->idle_n;
 	st->v[BACKEND_CNT_req] = (int64_t)b->requests;
 	st->v[BACKEND_CNT_fail] = (int64_t)b->fails;
 	st->v[BACKEND_CNT_retry] = (int64_t)b->retries;
@@ -434,11 +434,11 @@ backends_write_stats(const char *workdir)
 void
 backends_close_idle(struct core *core)
 {
-	/* who made one listed here has a reference: none is freed by this */
+	/* a pool that keeps some has a warm backend, and that one is here */
 	pthread_mutex_lock(&backends_lock);
 	for (struct backend *b = backends; b != NULL; b = b->next)
-		if (b->idle != NULL)
-			backend_close_idle(b, core->index);
+		if (b->pool != NULL)
+			backend_close_idle(b->pool, core->index);
 	pthread_mutex_unlock(&backends_lock);
 }
 

@@ -343,18 +343,21 @@ ask_core(struct probe *p, struct probe_mail *m)
 static char *
 make_key(const struct backend *b, const struct vcl_probe_def *d)
 {
+	const struct backend_pool_key *k = &b->pool->key;
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
 	if (f == NULL)
 		return NULL;
-	fprintf(f, "%s %u %s", b->name, b->proxy_header, b->where);
+	fprintf(f, "%s %u %.*s", b->name, b->proxy_header,
+	    STR_ARG(k->where));
 	if (b->via != NULL)
-		fprintf(f, " via %s %s", b->via->where, b->authority);
-	fprintf(f, " %zu:", b->preamble_len);
-	for (size_t i = 0; i < b->preamble_len; i++)
-		fprintf(f, "%02x", b->preamble[i]);
+		fprintf(f, " via %.*s %.*s", STR_ARG(k->via->key.where),
+		    STR_ARG(k->authority));
+	fprintf(f, " %zu:", k->preamble.len);
+	for (size_t i = 0; i < k->preamble.len; i++)
+		fprintf(f, "%02x", (unsigned char)k->preamble.p[i]);
 	fprintf(f, " %s %.3f %.3f %d %d %d %d %d %.*s %.*s",
 	    b->host_header != NULL ? b->host_header : "", d->timeout,
 	    d->interval, d->expected_response, d->window, d->threshold,
