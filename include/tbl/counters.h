@@ -58,7 +58,7 @@ COUNTER(n_unzstd, "n_unzstd", COUNT, "Bodies unpacked from Zstandard by a filter
 COUNTER(esi_req, "esi_req", COUNT, "Requests made by ESI includes")
 COUNTER(esi_errors, "esi_errors", COUNT, "Errors found in ESI, which left something out")
 COUNTER(esi_warnings, "esi_warnings", COUNT, "Oddities found in ESI")
-COUNTER(fetch_failed, "fetch_failed", COUNT, "Fetches that failed")
+COUNTER(fetch_failed, "fetch_failed", COUNT, "Attempts to fetch that failed; not what policy abandoned")
 COUNTER(n_object, "n_object", GAUGE, "Objects in memory")
 COUNTER(n_objecthead, "n_objecthead", GAUGE, "Keys in memory")
 COUNTER(n_expired, "n_expired", COUNT, "Objects that expired")

@@ -596,12 +596,14 @@ step_body(struct fetching *x)
 	trailers_begin(f, &x->up);
 	e = fetch_body(f, &x->up);
 	if (e != UP_OK) {
+		fetch_conn_done(x, false);
+		if (atomic_load(&f->state) != FETCH_READY)
+			return fetch_fail_with(f, failure_of_upstream(e),
+			    upstream_error_text(&x->up, e));
 		f->error = upstream_error_text(&x->up, e);
 		log_put(&f->log, LOG_FETCH_ERROR, str_from_z(f->error));
-		fetch_conn_done(x, false);
 		COUNT_INC(fetch_failed);
-		return atomic_load(&f->state) == FETCH_READY ? FS_DONE :
-		    fetch_fail_with(f, failure_of_upstream(e), f->error);
+		return FS_DONE;
 	}
 	fetch_event(f, "BerespBody");
 	fetch_conn_done(x, f->framing.keep_alive && !x->up.eof &&

@@ -26,7 +26,8 @@ fetch_step_error(struct fetching *x)
 	enum vcl_ret ret;
 	bool cacheable;
 
-	COUNT_INC(fetch_failed);
+	if (f->failure != FAILURE_VCL_ERROR)
+		COUNT_INC(fetch_failed);
 	fetch_conn_done(x, false);
 	object_unref(&f->obj);
 	h->field_n = 0;
@@ -91,6 +92,14 @@ fetch_step_error(struct fetching *x)
 	return FS_DONE;
 }
 
+/* Is it a failure that neither policy wanted nor fetch_step_error counted? */
+static bool
+is_new_failure(enum failure why)
+{
+	return why != FAILURE_VCL_ABANDON && why != FAILURE_VCL_FAILED &&
+	    why != FAILURE_RETRIES;
+}
+
 enum fetch_step
 fetch_step_fail(struct fetching *x)
 {
@@ -99,7 +108,8 @@ fetch_step_fail(struct fetching *x)
 	fetch_conn_done(x, false);
 	log_printf(&f->log, LOG_FETCH_ERROR, "failed: %s",
 	    f->error != NULL ? f->error : "unknown");
-	COUNT_INC(fetch_failed);
+	if (is_new_failure(f->failure))
+		COUNT_INC(fetch_failed);
 	if (f->busy != NULL)
 		index_release(&f->busy);
 	object_unref(&f->obj);
