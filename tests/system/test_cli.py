@@ -405,6 +405,23 @@ def test_parameters(origin):
         assert copal.adm("param.show", "changed") == ""
 
 
+def test_parameters_of_varnish(origin):
+    """What only Varnish has is shown, set and reset without an error."""
+    with Copald(origin, store="ram,4m") as copal:
+        assert "Not available" in copal.adm("param.show", "vsl_mask")
+        for command in (["show"], ["set", "-j", "all"], ["reset", "-j"]):
+            words = ["param." + command[0], "-j", "vsl_mask", *command[2:]]
+            answer = json.loads(copal.adm(*words))
+            assert answer[3] == {"name": "vsl_mask", "implemented": False}
+        assert "has no effect" in copal.adm("param.reset", "vsl_mask")
+        assert copal.try_adm("param.show", "nosuch").returncode == 1
+        assert copal.try_adm("param.reset", "nosuch").returncode == 1
+        copal.adm("param.set", "feature", "+esi_ignore_https")
+        assert "esi_ignore_https" in copal.adm("param.show", "changed")
+        copal.adm("param.reset", "feature")
+        assert copal.adm("param.show", "changed") == ""
+
+
 def test_vcc_feature(origin):
     """The errors and freedoms that varnishd's vcc_feature chooses."""
     unused = "vcl 4.1;\nbackend b none;\nacl a { }\n"

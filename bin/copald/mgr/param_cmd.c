@@ -174,13 +174,50 @@ show(
 static void
 unknown(const char *name, struct cli_answer *out)
 {
+	cli_fail(out, CLI_PARAM, "Unknown parameter \"%s\".", name);
+}
+
+static void
+compat_json(const char *name, unsigned n, char *const *word,
+    struct cli_answer *out)
+{
+	cli_json_begin(out, n, word);
+	cli_out(out, ",\n  {\n    \"name\": \"%s\",\n"
+	    "    \"implemented\": false\n  }", name);
+	cli_json_end(out);
+}
+
+/*
+ * Is the parameter that is to be changed one that only Varnish has?  Scripts
+ * made for it go on: it is answered, and nothing else is done.
+ */
+static bool
+is_compat(const char *name, bool json, unsigned n, char *const *word,
+    struct cli_answer *out)
+{
+	const char *why = param_compat_reason(name);
+
+	if (why == NULL || param_find(name) != NULL)
+		return false;
+	if (json)
+		compat_json(name, n, word, out);
+	else
+		cli_out(out, "%s has no effect: %s", name, why);
+	return true;
+}
+
+static void
+show_compat(const char *name, bool json, unsigned n, char *const *word,
+    struct cli_answer *out)
+{
 	const char *why = param_compat_reason(name);
 
 	if (why == NULL)
-		cli_fail(out, CLI_PARAM, "Unknown parameter \"%s\".", name);
+		unknown(name, out);
+	else if (json)
+		compat_json(name, n, word, out);
 	else
-		cli_fail(out, CLI_PARAM, "%s\n        Not available: %s.\n",
-		    name, why);
+		cli_out(out, "%s\n        Not available: %s.\n", name, why);
 }
 
 void
@@ -203,7 +240,7 @@ param_cmd_show(bool json, unsigned n, char *const *word, struct cli_answer *out)
 	} else if (at < n) {
 		one = param_find(word[at]);
 		if (one == NULL) {
-			unknown(word[at], out);
+			show_compat(word[at], json, n, word, out);
 			return;
 		}
 		is_long = true;
@@ -236,6 +273,17 @@ changeable(const char *name, struct cli_answer *out)
 	return p;
 }
 
+static bool
+features_changeable(const char *set, struct cli_answer *out)
+{
+	const struct param_info *p;
+
+	for (unsigned i = 0; (p = param_of_feature(set, i)) != NULL; i++)
+		if (changeable(p->name, out) == NULL)
+			return false;
+	return true;
+}
+
 static void
 say_changed(const struct param_info *p, bool json, unsigned n,
     char *const *word, struct cli_answer *out)
@@ -264,20 +312,16 @@ param_cmd_set(bool json, unsigned n, char *const *word, struct cli_answer *out)
 	char err[PARAM_ERR_MAX];
 
 	if (param_is_features(name)) {
-		for (unsigned i = 0; (p = param_of_feature(name, i)) != NULL;
-		     i++)
-			if (changeable(p->name, out) == NULL)
-				return;
+		if (!features_changeable(name, out))
+			return;
 		if (!param_set_features(name, value, err))
 			cli_fail(out, CLI_PARAM, "%s", err);
+		else if (json)
+			compat_json(name, n, word, out);
 		return;
 	}
-	if (param_find(name) == NULL && param_compat_reason(name) != NULL) {
-		/* scripts made for Varnish go on */
-		cli_out(out, "%s has no effect: %s", name,
-		    param_compat_reason(name));
+	if (is_compat(name, json, n, word, out))
 		return;
-	}
 	p = changeable(name, out);
 	if (p == NULL)
 		return;
@@ -294,8 +338,22 @@ void
 param_cmd_reset(
     bool json, unsigned n, char *const *word, struct cli_answer *out)
 {
-	const struct param_info *p = changeable(word[json ? 2 : 1], out);
+	const char *name = word[json ? 2 : 1];
+	const struct param_info *p;
 
+	if (param_is_features(name)) {
+		if (!features_changeable(name, out))
+			return;
+		for (unsigned i = 0; (p = param_of_feature(name, i)) != NULL;
+		     i++)
+			param_reset(p);
+		if (json)
+			compat_json(name, n, word, out);
+		return;
+	}
+	if (is_compat(name, json, n, word, out))
+		return;
+	p = changeable(name, out);
 	if (p == NULL)
 		return;
 	param_reset(p);
