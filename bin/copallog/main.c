@@ -36,6 +36,7 @@ struct copallog {
 	enum grouping grouping;
 	enum output output;
 	bool client, backend; /* -c, -b */
+	bool includes;        /* -E: of ESI, in an access log */
 	bool from_oldest, follow, append, unbuffered;
 	unsigned limit;       /* -L */
 	double wait;          /* -T, seconds */
@@ -102,7 +103,7 @@ open_output(struct copallog *c)
 {
 	FILE *f;
 
-	if (c->file == NULL) {
+	if (c->file == NULL || strcmp(c->file, "-") == 0) {
 		c->out = stdout;
 		return;
 	}
@@ -162,6 +163,9 @@ print_one(struct copallog *c, const struct txn *t)
 	case OUTPUT_TEXT:
 		return print_text(c->out, t, c->filter);
 	case OUTPUT_NCSA:
+		/* no client asked for it, and its bytes are the page's */
+		if (t->reason == LOG_REASON_ESI && !c->includes)
+			return false;
 		return ncsa_print(c->ncsa, c->out, t);
 	case OUTPUT_JSON:
 		print_json(c->out, t, c->filter);
@@ -327,21 +331,22 @@ static const char usage_text[] =
 "  -L number       most incomplete transactions kept (1000)\n"
 "  -T seconds      longest wait for a group to be complete (120)\n"
 "  -t seconds|off  how long to wait for the log to be there (5)\n"
-"  -w file         write to it; SIGHUP opens it again\n"
+"  -w file         write to it; SIGHUP opens it again; -: standard output\n"
 "  -a              append to it\n"
 "  -u              write each group at once\n"
 "      --ncsa      NCSA combined access log\n"
-"      --format f  another format of access log: '%h %s %{Host}i'\n"
+"  -F, --format f  another format of access log: '%h %s %{Host}i'\n"
+"  -E              with the includes of ESI, in an access log\n"
 "      --json      a JSON object a line for each transaction\n"
 "  -V, -h          version, this text\n"
 "\n"
 "copallog(1) explains all of this, and lists the tags.\n";
 
-enum { OPT_NCSA = 256, OPT_FORMAT, OPT_JSON, OPT_FOLLOW };
+enum { OPT_NCSA = 256, OPT_JSON, OPT_FOLLOW };
 
 static const struct option long_options[] = {
     {"ncsa", no_argument, NULL, OPT_NCSA},
-    {"format", required_argument, NULL, OPT_FORMAT},
+    {"format", required_argument, NULL, 'F'},
     {"json", no_argument, NULL, OPT_JSON},
     {"follow", no_argument, NULL, OPT_FOLLOW},
     {"help", no_argument, NULL, 'h'},
@@ -414,6 +419,13 @@ take_option(struct copallog *c, struct late *late, int opt, const char **n_arg)
 	case 'd':
 		c->from_oldest = true;
 		break;
+	case 'E':
+		c->includes = true;
+		break;
+	case 'F':
+		c->output = OUTPUT_NCSA;
+		late->format = optarg;
+		break;
 	case 'g':
 		c->grouping = grouping_of(optarg);
 		late->grouping_given = true;
@@ -460,10 +472,6 @@ take_option(struct copallog *c, struct late *late, int opt, const char **n_arg)
 		break;
 	case OPT_NCSA:
 		c->output = OUTPUT_NCSA;
-		break;
-	case OPT_FORMAT:
-		c->output = OUTPUT_NCSA;
-		late->format = optarg;
 		break;
 	case OPT_JSON:
 		c->output = OUTPUT_JSON;
@@ -540,7 +548,7 @@ main(int argc, char **argv)
 	int opt;
 
 	while ((opt = getopt_long(argc, argv,
-		    "abcCdg:hi:I:k:L:n:q:t:T:uVw:x:X:", long_options,
+		    "abcCdEF:g:hi:I:k:L:n:q:t:T:uVw:x:X:", long_options,
 		    NULL)) != -1)
 		take_option(&c, &late, opt, &n_arg);
 	if (optind != argc)

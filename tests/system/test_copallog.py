@@ -188,6 +188,21 @@ def test_ncsa(workdir, write):
     assert "Unknown format" in copallog(workdir, "--format", "%Z", code=2)
 
 
+def test_ncsa_leaves_out_includes(workdir, write):
+    """Their bytes are the page's, and no client has asked for them."""
+    write("begin c 5 1", "put ReqURL /page", "end",
+          "begin c 6 5 esi", "put ReqURL /include", "end")
+    assert copallog(workdir, "-F", "%U") == "/page\n"
+    assert copallog(workdir, "-F", "%U", "-E") == "/page\n/include\n"
+
+
+def test_to_standard_output(workdir, write, tmp_path, monkeypatch):
+    write("begin c 5 1", "put ReqURL /page", "end")
+    monkeypatch.chdir(tmp_path)
+    assert copallog(workdir, "-w", "-", "-F", "%U") == "/page\n"
+    assert not list(tmp_path.glob("-"))
+
+
 def test_ncsa_leaves_out_what_was_restarted(workdir, write):
     write("begin c 5 1", "put ReqURL /a", "put VCL_return restart", "end",
           "begin c 6 5 restart", "put ReqURL /b", "put VCL_return deliver",
