@@ -595,7 +595,7 @@ static void
 is_no_page(struct esi *e, size_t i, const char *why)
 {
 	flush(e, i);
-	error(e, i, why);
+	tell(e, ESI_NO_PAGE, e->at + i, str_from_z(why));
 	e->state = NONE;
 }
 

@@ -35,6 +35,7 @@ enum esi_kind {
 	ESI_INCLUDE,  /* text: src, without entities */
 	ESI_ERROR,    /* text: what is wrong; it is left out */
 	ESI_WARNING,  /* text: what is odd; it is taken all the same */
+	ESI_NO_PAGE,  /* text: why no ESI is looked for */
 };
 
 struct esi_event {

@@ -42,8 +42,10 @@ write_event(void *priv, const struct esi_event *v)
 		return true;
 	case ESI_ERROR:
 	case ESI_WARNING:
+	case ESI_NO_PAGE:
 		put(at, (size_t)snprintf(at, sizeof at, "[%s%llu]",
-		    v->kind == ESI_ERROR ? "E" : "W",
+		    v->kind == ESI_ERROR ? "E" :
+		    v->kind == ESI_WARNING ? "W" : "N",
 		    (unsigned long long)v->at));
 		return true;
 	}
@@ -186,11 +188,11 @@ test_first_character(void)
 {
 	static const char page[] = "{\"a\": \"<esi:include src='/a'/>\"}";
 
-	check(page, "[E0]{\"a\": \"<esi:include src='/a'/>\"}");
+	check(page, "[N0]{\"a\": \"<esi:include src='/a'/>\"}");
 	check_flags(page, ESI_DISABLE_XML_CHECK, "{\"a\": \"{/a}\"}");
 	check_flags("<a b='<esi:include src=\"/a\"/>'>x",
 	    ESI_IGNORE_OTHER_ELEMENTS, "<a b='{/a}'>x");
-	check("\xef\xbb\xbf<p>", "[E0]\xef\xbb\xbf<p>");
+	check("\xef\xbb\xbf<p>", "[N0]\xef\xbb\xbf<p>");
 	check_flags("\xef\xbb\xbf<p>", ESI_REMOVE_BOM, "<p>");
 	CU_ASSERT_TRUE(in_text);
 	check_flags("<p>\xef\xbb\xbf", ESI_REMOVE_BOM, "<p>\xef\xbb\xbf");

@@ -49,6 +49,10 @@ esi_log_event(struct log_txn *log, const struct esi_event *v)
 	case ESI_WARNING:
 		COUNT_INC(esi_warnings);
 		break;
+	case ESI_NO_PAGE:
+		/* do_esi for all that an origin has is no mistake */
+		log_put(log, LOG_ESI_XMLERROR, v->text);
+		return true;
 	}
 	log_printf(log, LOG_ESI_XMLERROR, "%s after %llu %.*s",
 	    v->kind == ESI_ERROR ? "ERR" : "WARN", (unsigned long long)v->at,
