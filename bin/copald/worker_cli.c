@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "ban.h"
+#include "ban_expr.h"
 #include "core.h"
 #include "explain.h"
 #include "program.h"
@@ -226,20 +227,9 @@ ban_text(char *const *word, unsigned n)
 	if (text == NULL)
 		return NULL;
 	for (unsigned i = 0; i < n; i++) {
-		const char *s = word[i];
-		bool quote = *s == '\0' || strpbrk(s, " \t\"") != NULL;
-
 		if (i > 0)
 			*p++ = ' ';
-		if (quote)
-			*p++ = '"';
-		for (; *s != '\0'; s++) {
-			if (quote && (*s == '"' || *s == '\\'))
-				*p++ = '\\';
-			*p++ = *s;
-		}
-		if (quote)
-			*p++ = '"';
+		p = ban_expr_put(p, str_from_z(word[i]));
 	}
 	*p = '\0';
 	return text;

@@ -211,6 +211,34 @@ test_wrong(void)
 			CU_FAIL(wrong[i]);
 }
 
+/* Words of VCL are taken as they stand. */
+static void
+test_plain(void)
+{
+	static const struct {
+		const char *plain, *expr;
+	} t[] = {
+		{"req.url == /a", "req.url == /a"},
+		{" req.url\n\t&&  b ", "req.url && b"},
+		{"req.url == \"", "req.url == \"\\\"\""},
+		{"\" \" \"", "\"\\\"\" \"\\\"\" \"\\\"\""},
+		{"obj.http.x == \"a b\"",
+		    "obj.http.x == \"\\\"a\" \"b\\\"\""},
+		{"req.url ~ \\.png", "req.url ~ \\.png"},
+		{"req.url ~ \\.\"", "req.url ~ \"\\\\.\\\"\""},
+		{" ", ""},
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		char *expr = ban_expr_of_plain(str_from_z(t[i].plain));
+
+		CU_ASSERT_STRING_EQUAL(expr, t[i].expr);
+		free(expr);
+	}
+	CU_ASSERT_EQUAL(ban("req.url != \"\\\"\""), 1);
+	CU_ASSERT_EQUAL(ban("req.url ~ ^/a\n&&\robj.status == 404"), 1);
+}
+
 static void
 test_limits(void)
 {
@@ -261,6 +289,7 @@ suite_ban_expr(void)
 	CU_add_test(s, "equal", test_equal);
 	CU_add_test(s, "and", test_and);
 	CU_add_test(s, "wrong", test_wrong);
+	CU_add_test(s, "plain", test_plain);
 	CU_add_test(s, "limits", test_limits);
 	CU_add_test(s, "regex_gives_up", test_regex_gives_up);
 }

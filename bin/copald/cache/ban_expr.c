@@ -145,6 +145,55 @@ ban_expr_free(struct ban_expr **pp)
 	free(e);
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+char *
+ban_expr_put(char *to, struct str word)
+{
+	bool quote = word.len == 0;
+
+	for (size_t i = 0; i < word.len; i++)
+		quote |= word.p[i] == '"' || is_space(word.p[i]);
+	if (quote)
+		*to++ = '"';
+	for (size_t i = 0; i < word.len; i++) {
+		if (quote && (word.p[i] == '"' || word.p[i] == '\\'))
+			*to++ = '\\';
+		*to++ = word.p[i];
+	}
+	if (quote)
+		*to++ = '"';
+	return to;
+}
+
+char *
+ban_expr_of_plain(struct str text)
+{
+	/* a word of one character becomes four: "\"" */
+	char *expr = malloc(3 * text.len + 3), *to = expr;
+	size_t from, i = 0;
+
+	if (expr == NULL)
+		return NULL;
+	for (;;) {
+		while (i < text.len && is_space(text.p[i]))
+			i++;
+		if (i == text.len)
+			break;
+		for (from = i; i < text.len && !is_space(text.p[i]); i++)
+			continue;
+		if (to != expr)
+			*to++ = ' ';
+		to = ban_expr_put(to, str_of(text.p + from, i - from));
+	}
+	*to = '\0';
+	return expr;
+}
+
 struct str
 ban_expr_text(const struct ban_expr *e)
 {
@@ -203,7 +252,7 @@ next_word(const char **pp, const char *end, char *buf, size_t *len)
 	const char *p = *pp;
 	size_t n = 0;
 
-	while (p < end && (*p == ' ' || *p == '\t'))
+	while (p < end && is_space(*p))
 		p++;
 	if (p == end)
 		return 0;
@@ -218,7 +267,7 @@ next_word(const char **pp, const char *end, char *buf, size_t *len)
 			return -1;
 		p++;
 	} else {
-		while (p < end && *p != ' ' && *p != '\t')
+		while (p < end && !is_space(*p))
 			buf[n++] = *p++;
 	}
 	buf[n] = '\0';

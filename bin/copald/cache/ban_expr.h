@@ -17,6 +17,16 @@ enum {
 /* NULL with a message for the administrator in err. */
 struct ban_expr *ban_expr_parse(struct str text, char err[BAN_EXPR_ERR_LEN]);
 void ban_expr_free(struct ban_expr **);
+/*
+ * Appends a word to an expression, in quotes if it must be, and returns what
+ * is behind it.  Room: twice the word, and two.
+ */
+char *ban_expr_put(char *to, struct str word);
+/*
+ * The expression that text is if its words are taken as they stand, quotes
+ * and all, as those of VCL are.  To be freed; NULL: no memory.
+ */
+char *ban_expr_of_plain(struct str text);
 struct str ban_expr_text(const struct ban_expr *);
 /* Says the one what the other says, however it is written? */
 bool ban_expr_equal(const struct ban_expr *, const struct ban_expr *);

@@ -1,7 +1,10 @@
 /*
  * vrt_action.c - what VCL does: verdicts' arguments, key, body, bans.
  */
+#include <stdlib.h>
+
 #include "ban.h"
+#include "ban_expr.h"
 #include "counters.h"
 #include "core.h"
 #include "stevedore.h"
@@ -71,24 +74,25 @@ vrt_synthetic(struct vcl_ctx *ctx, struct str s)
 struct str
 vrt_ban(struct vcl_ctx *ctx, struct str expression)
 {
-	char err[BAN_ERR_LEN] = "";
+	char err[BAN_ERR_LEN] = "", *text;
 	uint64_t seq;
-	int r;
+	int r = -1;
 
 	if (ctx->dry)
 		return STR("");
-	if (expression.len == 0) {
-		r = -1;
+	text = ban_expr_of_plain(expression);
+	if (text == NULL)
+		strcpy(err, "No memory");
+	else if (text[0] == '\0')
 		strcpy(err, "No ban conditions found.");
-	} else {
-		/* in vcl_init on the CLI thread, else on a fiber */
-		r = ban_add(expression, &seq, err);
-	}
-	if (r == 0) {
-		inval_audit(ctx->log, "ban", expression,
+	else /* in vcl_init on the CLI thread, else on a fiber */
+		r = ban_add(str_from_z(text), &seq, err);
+	if (r == 0)
+		inval_audit(ctx->log, "ban", str_from_z(text),
 		    &(struct purged){.seq = seq});
+	free(text);
+	if (r == 0)
 		return STR("");
-	}
 	if (ctx->log != NULL)
 		log_printf(ctx->log, LOG_VCL_ERROR, "ban(): %s", err);
 	return vcl_keep(ctx, str_from_z(err[0] != '\0' ? err : "failed"),
