@@ -110,6 +110,15 @@ test_numbers(void)
 	CU_ASSERT_EQUAL(bytes("-1", 7), 7);
 	CU_ASSERT_EQUAL(bytes("99999999P", 7), 7);
 	CU_ASSERT_EQUAL(bytes("1e3", 7), 7);
+	CU_ASSERT_EQUAL(bytes("1.0", 7), 1);
+	CU_ASSERT_EQUAL(bytes("1.", 7), 7);
+	CU_ASSERT_EQUAL(bytes(".5k", 7), 7);
+	CU_ASSERT_EQUAL(bytes("1.0001k", 7), 7);
+	CU_ASSERT_EQUAL(bytes("1 .5k", 7), 1536);
+	CU_ASSERT_EQUAL(bytes("1.5b", 7), 7);
+	CU_ASSERT_EQUAL(bytes("7p", 7), INT64_C(7) << 50);
+	CU_ASSERT_EQUAL(bytes("8p", 7), 7);
+	CU_ASSERT_EQUAL(bytes("1234567890123456", 7), 7);
 	CU_ASSERT_EQUAL(vmod_std_bytes(&r.ctx, false, STR_NULL, true, 7, true,
 	    10.9, false, 0), 10);
 	CU_ASSERT_EQUAL(vmod_std_bytes(&r.ctx, false, STR_NULL, true, 7,
@@ -119,6 +128,12 @@ test_numbers(void)
 	CU_ASSERT_EQUAL(integer(" -42 ", 0), -42);
 	CU_ASSERT_EQUAL(integer("1.5", 7), 7);
 	CU_ASSERT_EQUAL(integer("4x", 7), 7);
+	CU_ASSERT_EQUAL(integer("1.0009", 7), 1);
+	CU_ASSERT_EQUAL(integer("0.0001", 7), 0);
+	CU_ASSERT_EQUAL(integer("1.", 7), 1);
+	CU_ASSERT_EQUAL(integer("- 1", 7), 7);
+	CU_ASSERT_EQUAL(integer("999999999999999", 7), 999999999999999);
+	CU_ASSERT_EQUAL(integer("1000000000000.0", 7), 7);
 	CU_ASSERT_EQUAL(integer("", 7), 7);
 	CU_ASSERT_EQUAL(integer("99999999999999999999", 7), 7);
 	CU_ASSERT_EQUAL(vmod_std_integer(&r.ctx, false, STR_NULL, false, 0,
@@ -131,6 +146,9 @@ test_numbers(void)
 	CU_ASSERT_EQUAL(real("1.25", 0), 1.25);
 	CU_ASSERT_EQUAL(real("-.5", 0), -.5);
 	CU_ASSERT_EQUAL(real("nan", 7), 7);
+	CU_ASSERT_EQUAL(real("1.2349", 7), 1.234);
+	CU_ASSERT_EQUAL(real("1000000000000", 7), 7);
+	CU_ASSERT_EQUAL(real("- .5", 7), 7);
 	CU_ASSERT_EQUAL(real("1.2.3", 7), 7);
 	CU_ASSERT(!vcl_rig_failed(&r));
 	CU_ASSERT_EQUAL(vmod_std_round(&r.ctx, -2.5), -3);
@@ -156,6 +174,9 @@ test_time(void)
 	CU_ASSERT_EQUAL(instant("1994-13-01T00:00:00", 7), 7);
 	CU_ASSERT_EQUAL(instant("yesterday", 7), 7);
 	CU_ASSERT_EQUAL(instant("-1", 7), 7);
+	CU_ASSERT_EQUAL(instant("0", 7), 7);
+	CU_ASSERT_EQUAL(instant("1970-01-01T00:00:00", 7), 7);
+	CU_ASSERT_EQUAL(instant("0.5", 7), 0.5);
 	CU_ASSERT_EQUAL(vmod_std_time(&r.ctx, false, STR_NULL, true, 7, true,
 	    -1, false, 0), -1);
 	CU_ASSERT_EQUAL(vmod_std_time(&r.ctx, false, STR_NULL, true, 7, true,
@@ -236,7 +257,13 @@ test_querysort(void)
 		{"/?&", "/?"},
 		{"/?b?&a?", "/?a?&b?"},
 		{"/&?b&a", "/&?a&b"},
-		{"/?aa&a&aaa", "/?a&aa&aaa"},
+		/* equal as far as the shorter goes: as they came */
+		{"/?aa&a&aaa", "/?aa&a&aaa"},
+		{"/?a=&a", "/?a=&a"},
+		{"/?a=2&a=10&a=1", "/?a=10&a=1&a=2"},
+		{"/?ab&a&aa&b", "/?aa&ab&a&b"},
+		{"/?z&b&a&ab&aa", "/?a&aa&ab&b&z"},
+		{"/?a&z&\xe9", "/?\xe9&a&z"},
 		{"", ""},
 	};
 

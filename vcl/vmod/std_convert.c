@@ -4,6 +4,7 @@
  * Each takes just one source beside its fallback.  What can't be converted
  * is the fallback, or without one a failure of the sub.
  */
+#include <limits.h>
 #include <math.h>
 #include <time.h>
 
@@ -14,6 +15,10 @@
 
 /* More is not exact in a double, and no INT of VCL. */
 #define INTEGER_MAX 999999999999999.0
+/* A REAL's, of RFC 8941 */
+#define DECIMAL_MAX 999999999999.999
+/* of a sum of doubles */
+#define BYTES_MAX 9007199254740991.0
 
 static bool
 one_source(struct vcl_ctx *ctx, const char *name, int n)
@@ -40,38 +45,68 @@ no_conversion(struct vcl_ctx *ctx, const char *name)
 		return 0;                                                     \
 	} while (0)
 
+static bool
+take_char(struct str *s, char c)
+{
+	if (s->len == 0 || *s->p != c)
+		return false;
+	*s = str_of(s->p + 1, s->len - 1);
+	return true;
+}
+
+static void
+skip_blanks(struct str *s)
+{
+	while (take_char(s, ' ') || take_char(s, '\t'))
+		continue;
+}
+
+/* Takes digits off *s, at most max; how many, and in *v their value. */
+static unsigned
+take_digits(struct str *s, unsigned max, double *v)
+{
+	unsigned n;
+
+	*v = 0;
+	for (n = 0; n < max && s->len != 0 && *s->p >= '0' && *s->p <= '9';
+	    n++) {
+		*v = *v * 10 + (*s->p - '0');
+		*s = str_of(s->p + 1, s->len - 1);
+	}
+	return n;
+}
+
 /*
- * Takes "-12.5" off *s: a minus, digits, and a fraction where allowed.  No
- * plus, no exponent, no hexadecimal, no infinity.
+ * Takes "-12.5" off *s, with the blanks around it: a number of RFC 8941, of
+ * at most 15 digits, 12 before a point, which need not have digits on both
+ * sides.  Of a fraction the first three digits count; strict: there are one
+ * to three, and some before the point.  No plus, exponent, hexadecimal.
  */
 static bool
-take_number(struct str *s, bool fraction, double *out)
+take_number(struct str *s, bool strict, double *out)
 {
-	bool minus = false, digits = false;
-	double v = 0, place = 1;
+	static const double place[] = {1, 10, 100, 1000};
+	unsigned whole, parts = 0, more;
+	double fraction, rest;
+	bool minus;
 
-	if (s->len != 0 && *s->p == '-') {
-		minus = true;
-		s->p++;
-		s->len--;
+	skip_blanks(s);
+	minus = take_char(s, '-');
+	whole = take_digits(s, 15, out);
+	if (whole != 0)
+		skip_blanks(s);
+	if (take_char(s, '.')) {
+		parts = take_digits(s, 3, &fraction);
+		more = take_digits(s, UINT_MAX, &rest);
+		if (*out > DECIMAL_MAX ||
+		    (strict && (whole == 0 || parts == 0 || more != 0)))
+			return false;
+		*out += fraction / place[parts];
+		skip_blanks(s);
 	}
-	for (; s->len != 0 && *s->p >= '0' && *s->p <= '9'; s->p++, s->len--) {
-		v = v * 10 + (*s->p - '0');
-		digits = true;
-	}
-	if (fraction && s->len != 0 && *s->p == '.') {
-		s->p++;
-		s->len--;
-		for (; s->len != 0 && *s->p >= '0' && *s->p <= '9';
-		    s->p++, s->len--) {
-			place *= 10;
-			v = v * 10 + (*s->p - '0');
-			digits = true;
-		}
-		v /= place;
-	}
-	*out = minus ? -v : v;
-	return digits && isfinite(v);
+	if (minus)
+		*out = -*out;
+	return whole + parts != 0;
 }
 
 static bool
@@ -86,8 +121,7 @@ parse_duration(struct str s, double *out)
 		{STR("y"), 31536000},
 	};
 
-	s = str_trim(s);
-	if (!take_number(&s, true, out))
+	if (!take_number(&s, false, out))
 		return false;
 	s = str_trim(s);
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
@@ -118,21 +152,20 @@ vmod_std_duration(struct vcl_ctx *ctx, bool has_s, VCL_STRING s,
 static bool
 parse_bytes(struct str s, double *out)
 {
-	static const char units[] = "bkmgtp";
-	double factor = 1;
+	static const char units[] = "kmgtp";
+	double factor = 1024;
 
-	s = str_trim(s);
 	if (!take_number(&s, true, out))
 		return false;
 	s = str_trim(s);
-	if (s.len == 0) /* no unit: bytes, of which there are no parts */
-		return *out == floor(*out);
+	if (s.len == 0 || (s.p[0] | 0x20) == 'b') /* no parts of a byte */
+		return *out == floor(*out) && s.len <= 1;
 	for (const char *u = units; *u != '\0'; u++, factor *= 1024) {
 		if ((s.p[0] | 0x20) != *u)
 			continue;
 		*out *= factor;
-		return s.len == 1 || (s.len == 2 && *u != 'b' &&
-		    (s.p[1] | 0x20) == 'b');
+		return s.len == 1 ||
+		       (s.len == 2 && (s.p[1] | 0x20) == 'b');
 	}
 	return false;
 }
@@ -153,7 +186,7 @@ vmod_std_bytes(struct vcl_ctx *ctx, bool has_s, VCL_STRING s,
 		good = parse_bytes(s, &d);
 	else
 		d = real;
-	good = good && d >= 0 && d < 9.2e18;
+	good = good && d >= 0 && d <= BYTES_MAX; /* false for a NaN */
 	RESULT(ctx, "bytes", good, (VCL_BYTES)d);
 }
 
@@ -180,10 +213,9 @@ vmod_std_integer(struct vcl_ctx *ctx, bool has_s, VCL_STRING s,
 	if (has_bytes)
 		return bytes;
 	if (has_s) {
-		s = str_trim(s);
 		/* "1.000" is what a REAL looks like */
-		good = !str_starts(s, STR("+")) &&
-		    take_number(&s, true, &d) && s.len == 0 && d == trunc(d);
+		good = take_number(&s, false, &d) && s.len == 0 &&
+		       d == trunc(d);
 	} else {
 		d = has_duration ? duration : has_real ? real : time;
 	}
@@ -213,8 +245,8 @@ vmod_std_real(struct vcl_ctx *ctx, bool has_s, VCL_STRING s,
 		return duration;
 	if (has_time)
 		return time;
-	s = str_trim(s);
-	good = take_number(&s, true, &d) && s.len == 0;
+	good = take_number(&s, false, &d) && s.len == 0 &&
+	       fabs(d) <= DECIMAL_MAX;
 	RESULT(ctx, "real", good, d);
 }
 
@@ -257,18 +289,16 @@ parse_iso(struct str s, double *out)
 static bool
 parse_time(struct vcl_ctx *ctx, struct str s, double *out)
 {
-	struct str rest;
-
 	s = str_trim(s);
 	if (s.len == 0)
 		return false;
 	*out = http_date_parse(s, ctx->now);
 	if (*out > 0)
 		return true;
-	if (parse_iso(s, out))
-		return true;
-	rest = s;
-	return take_number(&rest, true, out) && rest.len == 0;
+	if (!parse_iso(s, out) &&
+	    (!take_number(&s, false, out) || s.len != 0))
+		return false;
+	return *out > 0;
 }
 
 VCL_TIME
@@ -285,7 +315,7 @@ vmod_std_time(struct vcl_ctx *ctx, bool has_s, VCL_STRING s,
 		good = parse_time(ctx, s, &d);
 	else
 		d = has_real ? real : (double)integer;
-	good = good && (d >= 0 || !has_s) && isfinite(d);
+	good = good && isfinite(d);
 	RESULT(ctx, "time", good, d);
 }
 

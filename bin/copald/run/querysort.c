@@ -1,34 +1,55 @@
 /*
  * querysort.c - the parameters of a URL's query, in order.
+ *
+ * The order is Varnish's, for that is what the origin and the key of the
+ * cache see: bytes are compared as signed ones, parameters as far as the
+ * shorter of them goes, and those that are equal so far stay as they came.
+ * "a", "ab" and "aa" have no one order then, so how they are merged matters.
  */
-#include <stdlib.h>
-
 #include "vrt.h"
 
 static int
-param_cmp(const void *a, const void *b)
+param_cmp(struct str a, struct str b)
 {
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+	for (size_t i = 0; i < a.len && i < b.len; i++)
+		if (a.p[i] != b.p[i])
+			return (signed char)a.p[i] - (signed char)b.p[i];
+	return 0;
 }
 
-/* Takes the next one up to '&' off *query; false at the end. */
+static void
+merge_sort(struct str *list, struct str *tmp, unsigned n)
+{
+	unsigned half = n / 2, a = 0, b = half, i;
+
+	if (n < 2)
+		return;
+	merge_sort(list, tmp, half);
+	merge_sort(list + half, tmp, n - half);
+	for (i = 0; a < half && b < n; i++)
+		tmp[i] = list[param_cmp(list[a], list[b]) <= 0 ? a++ : b++];
+	memcpy(tmp + i, list + a, (half - a) * sizeof *list);
+	memcpy(list, tmp, b * sizeof *list);
+}
+
+/* Takes the next one off *query, with any number of '&'; false: no more. */
 static bool
 next_param(struct str *query, struct str *param)
 {
-	while (query->len != 0) {
-		const char *amp = memchr(query->p, '&', query->len);
-		size_t len = amp != NULL ? (size_t)(amp - query->p)
-					 : query->len;
+	const char *end = query->p + query->len, *amp;
 
-		*param = str_of(query->p, len);
-		if (amp != NULL)
-			len++;
-		query->p += len;
-		query->len -= len;
-		if (param->len != 0)
-			return true;
-	}
-	return false;
+	if (query->p == NULL)
+		return false;
+	*param = *query;
+	amp = memchr(query->p, '&', query->len);
+	*query = STR_NULL;
+	if (amp == NULL)
+		return true;
+	param->len = (size_t)(amp - param->p);
+	while (amp < end && *amp == '&')
+		amp++;
+	*query = str_of(amp, (size_t)(end - amp));
+	return true;
 }
 
 struct str
@@ -38,7 +59,7 @@ querysort(struct arena *a, struct str url)
 	struct str query, rest, param, *list;
 	arena_mark before;
 	unsigned n = 0;
-	char *to, *p;
+	char *to, *p, *first;
 
 	if (mark == NULL ||
 	    memchr(mark, '&', url.p + url.len - mark) == NULL)
@@ -48,18 +69,19 @@ querysort(struct arena *a, struct str url)
 	before = arena_snapshot(a);
 	for (rest = query; next_param(&rest, &param);)
 		n++;
-	list = arena_alloc(a, (n + 1) * sizeof *list);
+	list = arena_alloc(a, 2 * n * sizeof *list);
 	if (p == NULL || list == NULL)
 		return STR_NULL;
 	n = 0;
 	for (rest = query; next_param(&rest, &param);)
 		list[n++] = param;
-	if (n > 1)
-		qsort(list, n, sizeof *list, param_cmp);
+	merge_sort(list, list + n, n);
 	memcpy(p, url.p, mark + 1 - url.p);
-	p += mark + 1 - url.p;
+	first = p += mark + 1 - url.p;
 	for (unsigned i = 0; i < n; i++) {
-		if (i != 0)
+		if (list[i].len == 0)
+			continue;
+		if (p != first)
 			*p++ = '&';
 		memcpy(p, list[i].p, list[i].len);
 		p += list[i].len;
