@@ -104,7 +104,11 @@ regsub_line(struct vcl_ctx *ctx, VCL_HTTP http, unsigned i, VCL_REGEX re,
 	new = vrt_regsub(ctx, all, old, re, sub);
 	if (vrt_failed(ctx) || str_eq(new, old))
 		return;
-	colon = new.len != 0 ? memchr(new.p, ':', new.len) : NULL;
+	if (new.len == 0) {
+		vrt_field_remove(ctx, http, i);
+		return;
+	}
+	colon = memchr(new.p, ':', new.len);
 	if (colon == NULL) {
 		vrt_failf(ctx, "header.regsub(): \"%.*s\" would become "
 		    "\"%.*s\", which is no header", STR_ARG(old),
@@ -120,9 +124,8 @@ VCL_VOID
 vmod_header_regsub(struct vcl_ctx *ctx, VCL_HTTP http, VCL_REGEX re,
     VCL_STRING sub, VCL_BOOL all)
 {
-	unsigned n = vrt_field_n(ctx, http);
-
-	for (unsigned i = 0; i < n && !vrt_failed(ctx); i++)
+	/* from the last on: those that go move only what was looked at */
+	for (unsigned i = vrt_field_n(ctx, http); i-- > 0 && !vrt_failed(ctx);)
 		regsub_line(ctx, http, i, re, sub, all);
 }
 
