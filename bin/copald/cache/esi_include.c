@@ -186,6 +186,14 @@ include_peer_owner(struct stream *s, uid_t *uid, gid_t *gid)
 	return top->ops->peer_owner(top, uid, gid);
 }
 
+static int
+include_tcp_socket(struct stream *s)
+{
+	struct stream *top = include_of(s)->page->top->stream;
+
+	return top->ops->tcp_socket(top);
+}
+
 static const struct stream_ops include_ops = {
 	.read_body = include_read_body,
 	.interim = include_interim,
@@ -197,6 +205,7 @@ static const struct stream_ops include_ops = {
 	.set_tos = include_set_tos,
 	.raw = NULL,
 	.peer_owner = include_peer_owner,
+	.tcp_socket = include_tcp_socket,
 };
 
 /* --- its request --------------------------------------------------------- */

@@ -591,6 +591,13 @@ conn_stream_peer_owner(struct stream *s, uid_t *uid, gid_t *gid)
 	return true;
 }
 
+static int
+conn_stream_tcp_socket(struct stream *s)
+{
+	return s->peer->sa.sa_family != AF_UNIX ? block_of(s)->conn->src.fd
+						: -1;
+}
+
 const struct stream_ops conn_stream_ops = {
 	.read_body = conn_stream_read_body,
 	.interim = conn_stream_interim,
@@ -602,4 +609,5 @@ const struct stream_ops conn_stream_ops = {
 	.set_tos = conn_stream_set_tos,
 	.raw = conn_stream_raw,
 	.peer_owner = conn_stream_peer_owner,
+	.tcp_socket = conn_stream_tcp_socket,
 };

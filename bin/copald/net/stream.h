@@ -69,6 +69,8 @@ struct stream_ops {
 	struct source *(*raw)(struct stream *, struct str *pending);
 	/* Who has the other end of a unix socket; false: not known. */
 	bool (*peer_owner)(struct stream *, uid_t *, gid_t *);
+	/* The client's TCP socket, for its options; -1: there is none. */
+	int (*tcp_socket)(struct stream *);
 };
 
 /* Timeouts of the connection that policy may set (sess.*); < 0: parameter. */
