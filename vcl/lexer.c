@@ -17,6 +17,7 @@ struct lexer {
 	struct vcc *c;
 	const struct vcc_source *source;
 	const char *begin, *p, *end;
+	bool ahead; /* only looks: what is wrong is told later */
 };
 
 static bool
@@ -72,6 +73,8 @@ skip_comment(struct lexer *l)
 {
 	const char *end = find(l, l->p + 2, "*/"), *inner;
 
+	if (l->ahead)
+		return end != NULL ? end + 2 : l->end;
 	if (end == NULL) {
 		vcc_error(l->c, span(l, l->p, l->p + 2),
 		    "this comment has no end: '*/' is missing");
@@ -277,10 +280,12 @@ apply_unit(
 static void
 skip_to_unit(struct lexer *l)
 {
-	const char *p = l->p, *end;
+	struct lexer to = *l;
+	const char *p, *end;
 
-	while (p < l->end && (*p == ' ' || *p == '\t'))
-		p++;
+	to.ahead = true;
+	skip_space(&to);
+	p = to.p;
 	for (end = p; end < l->end && is_name((unsigned char)*end); end++)
 		continue;
 	if (end == p || (end < l->end && *end == '.'))
@@ -379,7 +384,11 @@ lex_operator(struct lexer *l, struct vcc_token *t)
 		    "strings are written in double quotes");
 		if (closed)
 			l->p = close;
-	} else if (*l->p == '&' || *l->p == '|')
+	} else if (*l->p == '\\')
+		vcc_error(l->c, span(l, l->p, l->p + 1),
+		    "a string ends at '\"', also behind a backslash; one with "
+		    "quotes in it is written {\"...\"}");
+	else if (*l->p == '&' || *l->p == '|')
 		vcc_error(l->c, span(l, l->p, l->p + 1),
 		    "'%c' is no operator; did you mean '%c%c'?", *l->p, *l->p,
 		    *l->p);
@@ -396,7 +405,7 @@ struct vcc_token
 vcc_lex(struct vcc *c, const struct vcc_source *source, uint32_t *pos)
 {
 	struct lexer l = {c, source, source->text.p, source->text.p + *pos,
-	    source->text.p + source->text.len};
+	    source->text.p + source->text.len, false};
 	struct vcc_token t = {.kind = T_EOF};
 	const char *from;
 

@@ -241,6 +241,8 @@ test_refused(void)
 		"'obj_stale' can't be read in vcl_recv; it can be in "
 		"vcl_backend_refresh"},
 	    {BACKEND "/* a /* b */", "4:6: error: '/*' in a comment"},
+	    {BACKEND "sub vcl_synth { set resp.body = \"\" \\\"a\"; }",
+		"4:36: error: a string ends at '\"', also behind a backslash"},
 	    {BACKEND "/* a", "'*/' is missing"},
 	    {BACKEND "acl a { \"10.1.2.3\"; ! \"10.1.2.3\"/32; }",
 		"the same network is there without and with '!'"},
