@@ -330,7 +330,7 @@ test_refused(void)
 	    /* who may do what */
 	    {RECV("set beresp.ttl = 1s;"),
 		"'beresp.ttl' can't be set in vcl_recv"},
-	    {"sub vcl_recv { if (req.is_hitpass) { } }",
+	    {RECV("if (req.is_hitpass) { }"),
 		"'req.is_hitpass' can't be read in vcl_recv; it can be in "
 		"vcl_pass, vcl_deliver, vcl_synth"},
 	    {RECV("set req.esi = true;"), "only in VCL 4.0"},
