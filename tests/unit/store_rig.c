@@ -115,6 +115,16 @@ rig_open(struct rig *r)
 }
 
 void
+rig_begin(struct rig *r)
+{
+	rig_init(r);
+	if (rig_open(r))
+		return;
+	fprintf(stderr, "the store can't be opened: %s\n", r->err);
+	abort();
+}
+
+void
 rig_reopen(struct rig *r)
 {
 	store_close(&r->st);

@@ -22,6 +22,8 @@ struct rig {
 
 /* Makes the folder; does not open. */
 void rig_init(struct rig *);
+/* Makes it and opens; a test that can't begin ends the program. */
+void rig_begin(struct rig *);
 /* Removes the folder, and what was set aside beside it. */
 void rig_fini(struct rig *);
 /* false: err says why */

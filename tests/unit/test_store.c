@@ -14,19 +14,6 @@
 
 static struct rig rig;
 
-static void
-begin(void)
-{
-	rig_init(&rig);
-	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
-}
-
-static void
-end(void)
-{
-	rig_fini(&rig);
-}
-
 static const size_t sizes[] = {0, 1, 511, 1023, 1024, 1025, 65535, 65536,
     RIG_PIECE, RIG_PIECE + 1, 1 << 20, (5 << 20) + 7};
 
@@ -35,7 +22,7 @@ test_round_trip(void)
 {
 	size_t n = sizeof sizes / sizeof sizes[0];
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < n; i++) {
 		struct item it = {.no = i, .body_len = sizes[i]};
 
@@ -51,7 +38,7 @@ test_round_trip(void)
 		CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	}
 	CU_ASSERT_EQUAL(rig_stats(&rig).objects, n);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -68,7 +55,7 @@ test_large_body(void)
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	/* More than such a store takes */
 	CU_ASSERT_PTR_NULL(store_put_begin(rig.st, 100 << 20));
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -76,7 +63,7 @@ test_long_strings(void)
 {
 	static const size_t len[] = {100, 3000, 3850, 3851, 4000, 8000, 65536};
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < sizeof len / sizeof len[0]; i++) {
 		struct item it = {.no = i, .body_len = 700, .head_len = len[i]};
 		struct item key = {.no = 100 + i,
@@ -99,7 +86,7 @@ test_long_strings(void)
 		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 		CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	}
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -108,7 +95,7 @@ test_variants(void)
 	static const char *const vary[] = {NULL, "", "gzip", "br", "zstd"};
 	struct item it = {.no = 5, .body_len = 300};
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < 5; i++) {
 		it.vary = vary[i];
 		it.version = i;
@@ -127,7 +114,7 @@ test_variants(void)
 		CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
 	}
 	CU_ASSERT_EQUAL(rig_stats(&rig).objects, 0);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -136,7 +123,7 @@ test_many_variants(void)
 	char vary[300][8];
 	struct item it = {.no = 5, .body_len = 30};
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < 300; i++) {
 		snprintf(vary[i], sizeof vary[i], "ua%u", i);
 		it.vary = vary[i];
@@ -149,7 +136,7 @@ test_many_variants(void)
 	it.vary = vary[0];
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
 	CU_ASSERT_EQUAL(rig.gone_n, 44);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -158,7 +145,7 @@ test_replace(void)
 	struct item old = {.no = 7, .body_len = 30000, .version = 1};
 	struct item new = {.no = 7, .body_len = 200, .version = 2};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &old), 0);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &new), 0);
 	CU_ASSERT_EQUAL(item_get(&rig, &new), 1);
@@ -171,7 +158,7 @@ test_replace(void)
 	store_sync(rig.st);
 	CU_ASSERT_EQUAL(item_get(&rig, &new), 1);
 	CU_ASSERT_EQUAL(rig_stats(&rig).objects, 1);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -180,7 +167,7 @@ test_refresh(void)
 	static const size_t body[] = {100, 400000};
 	static const size_t head[] = {20, 3000, 50000, 30};
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned b = 0; b < 2; b++) {
 		struct item it = {.no = b, .body_len = body[b], .inval_seq = 5};
 		uint64_t seq = item_put(&rig, &it);
@@ -213,7 +200,7 @@ test_refresh(void)
 									: 9);
 		}
 	}
-	end();
+	rig_fini(&rig);
 }
 
 static bool
@@ -237,7 +224,7 @@ test_refresh_keeps_body(void)
 	uint64_t seq;
 	double ttl = 0;
 
-	begin();
+	rig_begin(&rig);
 	seq = item_put(&rig, &it);
 	store_refresh(rig.st, seq, &m);
 	store_sync(rig.st);
@@ -253,7 +240,7 @@ test_refresh_keeps_body(void)
 	CU_ASSERT_EQUAL(o->seq, seq);
 	CU_ASSERT_EQUAL(o->meta.status, 304);
 	store_object_free(&o);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -262,7 +249,7 @@ test_drop(void)
 	struct item it = {.no = 3, .body_len = 100000};
 	uint64_t seq;
 
-	begin();
+	rig_begin(&rig);
 	seq = item_put(&rig, &it);
 	store_drop(rig.st, seq);
 	store_drop(rig.st, seq + 1);
@@ -270,7 +257,7 @@ test_drop(void)
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
 	CU_ASSERT_EQUAL(rig.gone_n, 1);
 	CU_ASSERT_EQUAL(rig_stats(&rig).corrupt, 1);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -279,7 +266,7 @@ test_abort(void)
 	char *body = calloc(1, STORE_PIECE_MAX);
 	struct store_put *put;
 
-	begin();
+	rig_begin(&rig);
 	put = store_put_begin(rig.st, UINT64_MAX);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(put);
 	store_put_abort(&put);
@@ -291,7 +278,7 @@ test_abort(void)
 	CU_ASSERT_EQUAL(rig_stats(&rig).objects, 0);
 	CU_ASSERT_EQUAL(rig_stats(&rig).queue_bytes, 0);
 	free(body);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -308,7 +295,7 @@ test_full_queue(void)
 	store_sync(rig.st);
 	CU_ASSERT_TRUE(rig_stats(&rig).queue_bytes <= 2 << 20);
 	CU_ASSERT_EQUAL(rig_stats(&rig).puts + refused, 50);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -317,7 +304,7 @@ test_filter_says_no(void)
 	uint8_t hash[STORE_HASH_LEN];
 	unsigned maybe = 0;
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < 3000; i++) {
 		struct item it = {.no = i, .body_len = 10};
 
@@ -342,7 +329,7 @@ test_filter_says_no(void)
 		maybe += store_may_have(rig.st, hash);
 	}
 	CU_ASSERT_TRUE(maybe <= 1);
-	end();
+	rig_fini(&rig);
 }
 
 static atomic_bool churning;
@@ -375,7 +362,7 @@ test_readers_during_churn(void)
 	unsigned n[4] = {1, 2, 3, 4};
 	void *bad;
 
-	begin();
+	rig_begin(&rig);
 	churning = true;
 	rig.churning = true;
 	for (int i = 0; i < 4; i++)
@@ -394,7 +381,7 @@ test_readers_during_churn(void)
 		CU_ASSERT_TRUE(n[i] > 0);
 	}
 	CU_ASSERT_EQUAL(rig_stats(&rig).corrupt, 0);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -417,7 +404,7 @@ test_refusals(void)
 	rig.cfg.dir = "/proc/copal";
 	CU_ASSERT_FALSE(rig_open(&rig));
 	CU_ASSERT_PTR_NOT_NULL(strstr(rig.err, "/proc/copal"));
-	end();
+	rig_fini(&rig);
 }
 
 void

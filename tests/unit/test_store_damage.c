@@ -17,19 +17,6 @@
 
 static struct rig rig;
 
-static void
-begin(void)
-{
-	rig_init(&rig);
-	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
-}
-
-static void
-end(void)
-{
-	rig_fini(&rig);
-}
-
 /* Changes one bit at each place where the file has these bytes. */
 static unsigned
 flip(const char *file, const char *what, size_t len)
@@ -63,7 +50,7 @@ test_flip_in_record(void)
 	struct item other = {.no = 78, .body_len = 500};
 	struct item large = {.no = 79, .body_len = 500, .head_len = 20000};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &other), 0);
 	large.version = 5;
@@ -81,7 +68,7 @@ test_flip_in_record(void)
 	/* It can be stored again. */
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -92,7 +79,7 @@ test_flip_in_extent(void)
 	struct store_object *o;
 	char *body = item_body(&it), *buf = malloc(STORE_PIECE_MAX);
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	store_close(&rig.st);
 	CU_ASSERT_EQUAL(flip("seg/0001", body + RIG_PIECE, 64), 1);
@@ -111,19 +98,19 @@ test_flip_in_extent(void)
 	CU_ASSERT_EQUAL(rig_stats(&rig).corrupt, 1);
 	free(body);
 	free(buf);
-	end();
+	rig_fini(&rig);
 }
 
 static void
 test_flip_in_ban(void)
 {
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_PTR_NULL(rig_ban(&rig, 3, STR("req.url ~ /x")));
 	store_close(&rig.st);
 	CU_ASSERT_TRUE(flip("cat/data.mdb", "req.url", 7) > 0);
 	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
 	CU_ASSERT_EQUAL(store_inval_each(rig.st, NULL, NULL), -1);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -132,7 +119,7 @@ test_lost_segment(void)
 	struct item it = {.no = 77, .body_len = 500000};
 	char path[128];
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	store_close(&rig.st);
 	snprintf(path, sizeof path, "%s/seg/0001", rig.dir);
@@ -143,7 +130,7 @@ test_lost_segment(void)
 	CU_ASSERT_EQUAL(rig_stats(&rig).corrupt, 1);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -185,12 +172,12 @@ test_unknown_format(void)
 {
 	struct item it = {.no = 1, .body_len = 50000};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	store_close(&rig.st);
 	set_format(4711);
 	starts_empty(&it, "another version");
-	end();
+	rig_fini(&rig);
 }
 
 /* Only the last one is kept. */
@@ -199,14 +186,14 @@ test_set_aside_twice(void)
 {
 	struct item it = {.no = 1, .body_len = 50000};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		store_close(&rig.st);
 		set_format(4711 + i);
 		starts_empty(&it, "another version");
 	}
-	end();
+	rig_fini(&rig);
 }
 
 /* Waits; what the verdict was. */
@@ -276,7 +263,7 @@ test_verify_finds_all(void)
 	struct store_verify v;
 	unsigned found = 0;
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < N; i++) {
 		in[i] = (struct item){.no = 1000 + i, .body_len = INLINE_LEN};
 		out[i] = (struct item){.no = 9000 + i, .body_len = EXTENT_LEN};
@@ -311,7 +298,7 @@ test_verify_finds_all(void)
 	}
 	v = verified();
 	CU_ASSERT_EQUAL(v.objects, 0);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -320,7 +307,7 @@ test_empty(void)
 	enum { N = 40 };
 	uint64_t objects = 0;
 
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < N; i++) {
 		struct item it = {.no = i, .body_len = i % 2 ? 300000 : 700};
 
@@ -348,7 +335,7 @@ test_empty(void)
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	rig_reopen(&rig);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -358,7 +345,7 @@ test_garbage(void)
 	char path[128], junk[8192];
 	int fd;
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	store_close(&rig.st);
 	snprintf(path, sizeof path, "%s/cat/data.mdb", rig.dir);
@@ -367,7 +354,7 @@ test_garbage(void)
 	CU_ASSERT_EQUAL(write(fd, junk, sizeof junk), (ssize_t)sizeof junk);
 	close(fd);
 	starts_empty(&it, "MDB_INVALID");
-	end();
+	rig_fini(&rig);
 }
 
 /* As a mount point: it can't be renamed. */
@@ -385,7 +372,7 @@ test_garbage_in_place(void)
 	store_close(&rig.st);
 	set_format(4711);
 	starts_empty(&it, "another version");
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -405,7 +392,7 @@ test_state(void)
 {
 	struct item it = {.no = 1, .body_len = 50000};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	store_close(&rig.st);
 	/* Killed often: looked at, and kept. */
@@ -421,7 +408,7 @@ test_state(void)
 	/* Died during the look: not kept. */
 	write_state("copal-store 4 1 0\n");
 	starts_empty(&it, "damaged");
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -445,7 +432,7 @@ test_crashes(void)
 {
 	struct item it = {.no = 1, .body_len = 50000};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	store_close(&rig.st);
 	/* Two, and an end as it should be: nothing is held against it. */
@@ -460,7 +447,7 @@ test_crashes(void)
 	for (unsigned i = 0; i < 3; i++)
 		crash_with_it();
 	starts_empty(&it, "a crash followed within a minute");
-	end();
+	rig_fini(&rig);
 }
 
 /*
@@ -517,7 +504,7 @@ test_cut_catalogue(void)
 	CU_ASSERT_TRUE(WIFEXITED(status));
 	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 	starts_empty(&it, "damaged");
-	end();
+	rig_fini(&rig);
 }
 
 /* The writer is the first to meet the page that is not there. */
@@ -560,7 +547,7 @@ test_cut_catalogue_write(void)
 	waitpid(pid, &status, 0);
 	CU_ASSERT_TRUE(WIFEXITED(status));
 	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
-	end();
+	rig_fini(&rig);
 }
 
 /* A segment that is cut short while it is read: no bytes, no signal. */
@@ -570,13 +557,13 @@ test_cut_segment(void)
 	struct item it = {.no = 77, .body_len = 500000};
 	char path[128];
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	snprintf(path, sizeof path, "%s/seg/0001", rig.dir);
 	CU_ASSERT_EQUAL(truncate(path, 100000), 0);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), -1);
-	end();
+	rig_fini(&rig);
 }
 
 void

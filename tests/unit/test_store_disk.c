@@ -16,19 +16,6 @@
 
 static struct rig rig;
 
-static void
-begin(void)
-{
-	rig_init(&rig);
-	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
-}
-
-static void
-end(void)
-{
-	rig_fini(&rig);
-}
-
 static enum fault_op fault_at;
 static int fault_error;
 
@@ -97,7 +84,7 @@ test_failing_disk(void)
 		CU_ASSERT_EQUAL(item_get(&rig, &new), 1);
 	}
 	fault_retry_ms = 5000;
-	end();
+	rig_fini(&rig);
 }
 
 /* A purge of what is there works, though new bodies can't be synced. */
@@ -107,7 +94,7 @@ test_purge_on_failing_disk(void)
 	struct item it = {.no = 1, .body_len = 5000};
 	struct item other = {.no = 2, .body_len = 5000};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	fault_at = FAULT_SEGMENT_SYNC;
 	fault_error = EIO;
@@ -119,7 +106,7 @@ test_purge_on_failing_disk(void)
 	fault_hook = NULL;
 	rig_reopen(&rig);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
-	end();
+	rig_fini(&rig);
 }
 
 static int
@@ -135,7 +122,7 @@ test_empty_fails(void)
 	struct item it = {.no = 7, .body_len = 300000};
 	uint64_t objects = 0;
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	fault_hook = commit_fails;
 	CU_ASSERT_EQUAL(store_empty(rig.st, &objects, rig.err), -1);
@@ -147,7 +134,7 @@ test_empty_fails(void)
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 	CU_ASSERT_EQUAL(store_empty(rig.st, &objects, rig.err), 0);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
-	end();
+	rig_fini(&rig);
 }
 
 /* A disk smaller than the store was told: it keeps to what there is. */
@@ -187,7 +174,7 @@ test_small_disk(void)
 	CU_ASSERT_TRUE(rig_stats(&rig).evicted > 0);
 	CU_ASSERT_EQUAL(rig.message_n, 1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(rig.message, "disk is full"));
-	end();
+	rig_fini(&rig);
 }
 
 /* Nothing wrong is given out, and it works again when the disk does. */
@@ -201,7 +188,7 @@ test_disk_cannot_be_read(void)
 		struct item it = {.no = 1, .body_len = 300000};
 		struct item small = {.no = 2, .body_len = 700};
 
-		begin();
+		rig_begin(&rig);
 		CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 		CU_ASSERT_NOT_EQUAL(item_put(&rig, &small), 0);
 		/* The segment that is filled is open from the start. */
@@ -222,7 +209,7 @@ test_disk_cannot_be_read(void)
 		fault_hook = NULL;
 		CU_ASSERT_EQUAL(item_get(&rig, &it), 1);
 		CU_ASSERT_EQUAL(item_get(&rig, &small), 1);
-		end();
+		rig_fini(&rig);
 	}
 }
 
@@ -263,7 +250,7 @@ test_each_fault(void)
 	do {
 		bool purged = false;
 
-		begin();
+		rig_begin(&rig);
 		n += n < 20 ? 1 : step;
 		faults_left = n;
 		fault_hook = fail_one;
@@ -288,7 +275,7 @@ test_each_fault(void)
 		CU_ASSERT_NOT_EQUAL(
 		    item_put(&rig, &(struct item){.no = 99, .body_len = 5000}),
 		    0);
-		end();
+		rig_fini(&rig);
 	} while (faults_left <= 0);
 	CU_ASSERT_TRUE(n > 30);
 	fault_retry_ms = old;
@@ -319,7 +306,7 @@ test_file_size_limit(void)
 	}
 	waitpid(pid, &status, 0);
 	CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	end();
+	rig_fini(&rig);
 }
 
 void

@@ -12,25 +12,12 @@
 static struct rig rig;
 
 static void
-begin(void)
-{
-	rig_init(&rig);
-	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
-}
-
-static void
-end(void)
-{
-	rig_fini(&rig);
-}
-
-static void
 test_purge_of_queued(void)
 {
 	struct item it = {.no = 9, .body_len = 100};
 	struct item after = {.no = 9, .body_len = 100, .version = 2};
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_TRUE(item_put_async(&rig, &it));
 	CU_ASSERT_PTR_NULL(rig_purge(&rig, 4, 9));
 	CU_ASSERT_EQUAL(item_get(&rig, &it), 0);
@@ -40,7 +27,7 @@ test_purge_of_queued(void)
 	rig_reopen(&rig);
 	CU_ASSERT_EQUAL(item_get(&rig, &it), -1); /* it is the other one */
 	CU_ASSERT_EQUAL(item_get(&rig, &after), 1);
-	end();
+	rig_fini(&rig);
 }
 
 struct times {
@@ -76,7 +63,7 @@ test_soft_purge(void)
 	struct times before, t;
 	unsigned n;
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	/* this one is still queued */
 	CU_ASSERT_TRUE(item_put_async(&rig, &big));
@@ -98,7 +85,7 @@ test_soft_purge(void)
 	CU_ASSERT_PTR_NULL(rig_soft_purge(
 	    &rig, 6, 10, 1e6, (struct inval_limits){0, -1, -1}, &n));
 	CU_ASSERT_EQUAL(n, 0);
-	end();
+	rig_fini(&rig);
 }
 
 struct log {
@@ -129,7 +116,7 @@ test_bans(void)
 	static struct log l;
 	struct item it = {.no = 1, .body_len = 10, .inval_seq = 12};
 
-	begin();
+	rig_begin(&rig);
 	memset(longban, 'b', sizeof longban);
 	CU_ASSERT_EQUAL(store_oldest_inval_seq(rig.st), UINT64_MAX);
 	CU_ASSERT_PTR_NULL(rig_ban(&rig, 10, STR("req.url ~ /a")));
@@ -161,13 +148,13 @@ test_bans(void)
 	CU_ASSERT_EQUAL(store_inval_each(rig.st, log_one, &l), 0);
 	CU_ASSERT_EQUAL_FATAL(l.n, 2);
 	CU_ASSERT_EQUAL(l.seq[1], 400);
-	end();
+	rig_fini(&rig);
 }
 
 static void
 test_oldest_inval(void)
 {
-	begin();
+	rig_begin(&rig);
 	for (unsigned i = 0; i < 40; i++) {
 		struct item it = {
 		    .no = i, .body_len = 10, .inval_seq = 100 + i};
@@ -183,7 +170,7 @@ test_oldest_inval(void)
 	}
 	CU_ASSERT_PTR_NULL(rig_purge(&rig, 2000, 39));
 	CU_ASSERT_EQUAL(store_oldest_inval_seq(rig.st), UINT64_MAX);
-	end();
+	rig_fini(&rig);
 }
 
 void

@@ -10,19 +10,6 @@
 
 static struct rig rig;
 
-static void
-begin(void)
-{
-	rig_init(&rig);
-	CU_ASSERT_TRUE_FATAL(rig_open(&rig));
-}
-
-static void
-end(void)
-{
-	rig_fini(&rig);
-}
-
 /*
  * What a series of mixed sizes has: numbers of its own, one of four items up
  * to largest, the others small.
@@ -92,7 +79,7 @@ evict(size_t largest, unsigned times)
 	struct series one = {1000000, 1, largest}, two = {2000000, 2, largest};
 	unsigned n;
 
-	begin();
+	rig_begin(&rig);
 	n = overfill(&one, times);
 	CU_ASSERT_TRUE(rig.gone_n > 0);
 	CU_ASSERT_TRUE(rig_stats(&rig).evicted > 0);
@@ -102,7 +89,7 @@ evict(size_t largest, unsigned times)
 	check_overfilled(&one, n);
 	n = overfill(&two, 2);
 	check_overfilled(&two, n);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -132,7 +119,7 @@ test_held_segment(void)
 	struct store_object *o;
 	char *buf = malloc(STORE_PIECE_MAX), *want = item_body(&it);
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &it), 0);
 	item_hash(it.no, hash);
 	CU_ASSERT_EQUAL_FATAL(store_lookup(rig.st, hash, NULL, NULL, &o), 1);
@@ -149,7 +136,7 @@ test_held_segment(void)
 	CU_ASSERT_EQUAL(rig_stats(&rig).held_bytes, 0);
 	free(buf);
 	free(want);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -175,7 +162,7 @@ test_resize(void)
 	n = overfill(&s, 2);
 	CU_ASSERT_TRUE(rig_disk_bytes(&rig) > 60 << 20);
 	check_overfilled(&s, n);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -215,7 +202,7 @@ test_held_too_much(void)
 	other.no = 2000000;
 	overfill(&other, 2);
 	CU_ASSERT_TRUE(rig_disk_bytes(&rig) > RIG_SIZE - RIG_SIZE / 4);
-	end();
+	rig_fini(&rig);
 }
 
 /* What is asked for again and again stays, and what is not goes. */
@@ -245,7 +232,7 @@ second_chance(unsigned segment_size)
 	rig_reopen(&rig);
 	CU_ASSERT_EQUAL(item_get(&rig, &kept), 1);
 	CU_ASSERT_TRUE(rig_disk_bytes(&rig) <= RIG_SIZE);
-	end();
+	rig_fini(&rig);
 }
 
 static void
@@ -269,7 +256,7 @@ test_second_chance_inline(void)
 	unsigned lost = 0, n = 0;
 	struct store_stats s;
 
-	begin();
+	rig_begin(&rig);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &kept), 0);
 	CU_ASSERT_NOT_EQUAL(item_put(&rig, &left), 0);
 	do {
@@ -308,7 +295,7 @@ test_second_chance_inline(void)
 	CU_ASSERT_TRUE(s.evicted > 2 * s.rescued);
 	CU_ASSERT_EQUAL(s.corrupt, 0);
 	CU_ASSERT_TRUE(rig_disk_bytes(&rig) <= RIG_SIZE);
-	end();
+	rig_fini(&rig);
 }
 
 /* If all are popular, most go all the same. */
@@ -328,7 +315,7 @@ test_second_chance_for_all(void)
 	CU_ASSERT_TRUE(s.rescued > 10);
 	CU_ASSERT_TRUE(s.evicted > 150);
 	CU_ASSERT_TRUE(rig_disk_bytes(&rig) <= RIG_SIZE);
-	end();
+	rig_fini(&rig);
 }
 
 void
