@@ -122,8 +122,10 @@ deliver_head(struct request *req)
 	req->resp.version = 11;
 	req->do_esi = req->esi && object_is(o, OBJ_ESI);
 	req->esi_include_onerror = params->esi_include_onerror;
-	/* stripped as to be stored; but for the framing, which is made anew */
-	http_unset(&req->resp, FIELD_CONTENT_LENGTH);
+	/*
+	 * Stripped as to be stored. Policy sees the Content-Length of what is
+	 * stored; the framing is made anew (deliver_object()).
+	 */
 	http_unset(&req->resp, FIELD_X_COPAL_BLOCKS);
 	/* who answers Range says so: we do, but for a pass */
 	if (!req->is_pass)
@@ -507,6 +509,18 @@ set_connection(struct request *req)
 		req->stream->ops->set_tos(req->stream, req->ctx.ip_tos);
 }
 
+/* A 304 of the origin to a pass: the length is of its 200 (RFC 9110 8.6). */
+static void
+keep_length_of_304(struct request *req)
+{
+	const struct http *theirs = &req->obj->http;
+	struct str len = http_get(theirs, FIELD_CONTENT_LENGTH);
+
+	if (req->is_pass && theirs->status == 304 &&
+	    req->resp.status == 304 && len.p != NULL)
+		http_set_known(&req->resp, FIELD_CONTENT_LENGTH, len);
+}
+
 static bool
 start_filters(struct request *req, struct filters **f)
 {
@@ -591,6 +605,7 @@ deliver_object(struct request *req)
 		}
 	}
 	if (status_has_no_body(req->resp.status)) {
+		keep_length_of_304(req);
 		send_no_body(req);
 		return;
 	}
