@@ -254,6 +254,8 @@ parse_attribute(struct vcc_parser *p, struct vcc_record *r,
 	const struct vcc_attribute *a;
 	size_t i;
 
+	if (vcc_is_word(p, "include"))
+		return vcc_parse_include(p);
 	if (!vcc_take(p, '.')) {
 		vcc_unexpected(p, "an attribute: '.name = value;'");
 		return false;
@@ -621,6 +623,8 @@ parse_acl_entry(struct vcc_parser *p, struct vcc_acl *a)
 {
 	struct vcc_acl_entry e = {.mask = -1};
 
+	if (vcc_is_word(p, "include"))
+		return vcc_parse_include(p);
 	e.negated = vcc_take(p, '!');
 	e.optional = vcc_take(p, '(');
 	if (e.optional && vcc_take(p, '!'))

@@ -548,6 +548,15 @@ test_include(void)
 	    {BACKEND "include \"a.vcl\";", NULL},
 	    {BACKEND "include +glob \"./d/*.vcl\";", NULL},
 	    {BACKEND "sub vcl_recv { include \"./d/b.inc\"; }", NULL},
+	    {BACKEND "acl a { include \"./acl.inc\"; \"::1\"; }"
+		     "sub vcl_recv { if (client.ip ~ a) { return (pass); } }",
+		NULL},
+	    {BACKEND "acl a { include \"./d/b.inc\"; }",
+		"expected an address"},
+	    {BACKEND "probe p { .url = \"/\"; include \"./probe.inc\"; }"
+		     "backend c { include \"./backend.inc\"; }"
+		     "sub vcl_recv { set req.backend_hint = c; }",
+		NULL},
 	    {BACKEND "include \"./loop.vcl\";", "includes itself"},
 	    {BACKEND "include \"./none.vcl\";",
 		"can't include './none.vcl': No such file"},
@@ -568,6 +577,9 @@ test_include(void)
 	write_file("loop.vcl", "include \"./loop.vcl\";");
 	write_file("bad.vcl", "sub vcl_recv { nope; }");
 	write_file("new.vcl", "vcl 4.1;");
+	write_file("acl.inc", "\"10.0.0.0\"/8; ! \"10.1.0.0\"/16;");
+	write_file("probe.inc", ".interval = 1s;");
+	write_file("backend.inc", ".host = \"127.0.0.1\"; .probe = p;");
 	write_file("d/b.vcl", "vcl 4.0; include \"./b.inc.vcl\";");
 	write_file("d/b.inc.vcl", "sub vcl_deliver { }");
 	write_file("d/b.inc", "set req.url = \"/\";");
@@ -588,6 +600,9 @@ test_include(void)
 	unlink("loop.vcl");
 	unlink("bad.vcl");
 	unlink("new.vcl");
+	unlink("acl.inc");
+	unlink("probe.inc");
+	unlink("backend.inc");
 	unlink("d/b.vcl");
 	unlink("d/b.inc.vcl");
 	unlink("d/b.inc");
