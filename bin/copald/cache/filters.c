@@ -302,9 +302,11 @@ filters_of_fetch(const struct fetch *f)
 
 	if (f->ctx.filters.p != NULL)
 		return f->ctx.filters;
-	/* a part, or any other coding, is not ours to touch */
-	if (!params->http_gzip_support || h->status == 206 ||
-	    (!packed && http_get(h, FIELD_CONTENT_ENCODING).p != NULL))
+	/* a part is not ours to touch, nor is any other coding */
+	if (h->status == 206)
+		return STR("");
+	if (!params->http_gzip_support || (!packed &&
+	    http_get(h, FIELD_CONTENT_ENCODING).p != NULL))
 		return f->do_esi ? STR("esi") : STR("");
 	if (packed && f->do_gunzip)
 		return f->do_esi ? STR("gunzip esi") : STR("gunzip");
