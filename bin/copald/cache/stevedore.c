@@ -124,8 +124,7 @@ stevedores_open(const struct worker_config *cfg, char *err, size_t err_len)
 			return -1;
 		}
 	}
-	/* Memory alone, always there: policies written for Varnish name it. */
-	if (stevedore_by_name(STR("Transient")) == NULL) {
+	if (stevedore_transient() == NULL) {
 		if (!stevedore_init(&stevedores[stevedore_n], "Transient",
 		    STORE_KIND_RAM, params->ram_limit)) {
 			snprintf(err, err_len, "No memory");
@@ -165,6 +164,12 @@ stevedore_by_name(struct str name)
 		if (str_eq(name, str_from_z(stevedores[i].name)))
 			return &stevedores[i];
 	return NULL;
+}
+
+struct stevedore *
+stevedore_transient(void)
+{
+	return stevedore_by_name(STR("Transient"));
 }
 
 uint64_t

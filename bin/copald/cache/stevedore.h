@@ -34,6 +34,8 @@ void stevedores_close(void);
 unsigned stevedore_count(void);
 struct stevedore *stevedore_at(unsigned i);
 struct stevedore *stevedore_by_name(struct str); /* NULL */
+/* Memory alone, always there: policies written for Varnish name it. */
+struct stevedore *stevedore_transient(void);
 
 /* Takes an object into its queue and accounts for it; evicts others. */
 void stevedore_insert(struct stevedore *, struct object *);

@@ -318,7 +318,8 @@ vrt_r_beresp_storage(struct vcl_ctx *ctx)
 {
 	if (ctx->fetch->storage != NULL)
 		return ctx->fetch->storage;
-	return (VCL_STEVEDORE)(const void *)stevedore_at(0);
+	return (VCL_STEVEDORE)(const void *)(ctx->fetch->is_pass ?
+	    stevedore_transient() : stevedore_at(0));
 }
 
 void

@@ -72,10 +72,14 @@ is_uncacheable(const struct object *o)
 	    object_is(o, OBJ_PRIVATE | OBJ_HITMISS | OBJ_HITPASS);
 }
 
+/* What is not kept takes memory for a while, whatever store it was meant for. */
 static VCL_STEVEDORE
 storage_of(const struct object *o)
 {
-	return o != NULL ? (VCL_STEVEDORE)(const void *)o->stevedore : NULL;
+	if (o == NULL)
+		return NULL;
+	return (VCL_STEVEDORE)(const void *)(object_is(o, OBJ_PRIVATE) ?
+	    stevedore_transient() : o->stevedore);
 }
 
 static VCL_STRING
