@@ -37,7 +37,6 @@ VAR_READ(BOOL, req_can_gzip,
 	{                                                                     \
 		ctx->req->member = b;                                         \
 	}
-REQ_BOOL(esi, esi)
 REQ_BOOL(hash_always_miss, hash_always_miss)
 REQ_BOOL(hash_ignore_busy, hash_ignore_busy)
 REQ_BOOL(hash_ignore_vary, hash_ignore_vary)
@@ -63,6 +62,18 @@ REQ_BOOL(trace, trace)
 	}
 REQ_LIMIT(grace, grace_limit)
 REQ_LIMIT(ttl, ttl_limit)
+
+VAR_READ(BOOL, req_esi, ctx->req->esi)
+
+/* In vcl_deliver it was looked at before. */
+void
+vrt_w_req_esi(struct vcl_ctx *ctx, VCL_BOOL b)
+{
+	struct request *req = ctx->req;
+
+	req->esi = b;
+	req->do_esi = b && req->obj != NULL && object_is(req->obj, OBJ_ESI);
+}
 
 VAR_READ(INT, req_esi_level, ctx->req->esi_level)
 
