@@ -322,10 +322,11 @@ vclprog_may_add(const char *name, const char *state, unsigned more,
 		cli_fail(out, CLI_PARAM, "Already a VCL named %s", name);
 		return false;
 	}
-	if (program_n + more >= params->max_vcl) {
+	if (params->max_vcl_handling == VCL_TOO_MANY_REFUSED &&
+	    program_n + more >= params->max_vcl) {
 		cli_fail(out, CLI_CANT,
 		    "Too many (%u) VCLs already loaded "
-		    "(see max_vcl)\n",
+		    "(see max_vcl and max_vcl_handling)\n",
 		    program_n + more);
 		return false;
 	}
@@ -362,6 +363,10 @@ vclprog_add(const char *name, const char *dir, const char *state_arg,
 	} else {
 		vclprog_settle(p);
 		cli_out_str(out, STR("VCL compiled.\n"));
+		if (params->max_vcl_handling == VCL_TOO_MANY_SAID &&
+		    program_n > params->max_vcl)
+			cli_out(out, "%u VCLs are loaded, more than max_vcl: "
+			    "vcl.discard those that are old\n", program_n);
 	}
 	cli_answer_free(&refused);
 }

@@ -15,6 +15,9 @@
 #include "compile.h"
 #include "vclprog.h"
 
+/* max_vcl_handling */
+enum { VCL_TOO_MANY_SAID = 1, VCL_TOO_MANY_REFUSED = 2 };
+
 struct vclprog;
 
 struct vcldep {

@@ -24,9 +24,10 @@ label_for(const char *name, struct cli_answer *out)
 		return label;
 	TAILQ_FOREACH(label, &vclprogs, list)
 		n += vclprog_is_label(label);
-	if (n >= params->max_vcl) {
+	if (params->max_vcl_handling == VCL_TOO_MANY_REFUSED &&
+	    n >= params->max_vcl) {
 		cli_fail(out, CLI_CANT, "Too many (%u) labels already there "
-		    "(see max_vcl)\n", n);
+		    "(see max_vcl and max_vcl_handling)\n", n);
 		return NULL;
 	}
 	label = vclprog_new(name, "label", out);
