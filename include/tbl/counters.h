@@ -20,6 +20,8 @@ COUNTER(cache_coalesced, "cache_coalesced", COUNT, "Requests that waited for ano
 COUNTER(cache_load, "cache_load", COUNT, "Objects loaded from a store into memory")
 COUNTER(s_pass, "s_pass", COUNT, "Requests passed to the origin")
 COUNTER(s_pipe, "s_pipe", COUNT, "Requests piped to the origin")
+COUNTER(n_pipe, "n_pipe", GAUGE, "Client connections that are piped now")
+COUNTER(pipe_limited, "pipe_limited", COUNT, "Requests not piped: beyond pipe_sess_max")
 COUNTER(s_synth, "s_synth", COUNT, "Synthetic responses")
 COUNTER(s_purge, "n_purges", COUNT, "Purge requests carried out")
 COUNTER(s_fetch, "s_fetch", COUNT, "Fetches begun")

@@ -2,6 +2,7 @@
  * pipe.c - return (pipe): the relay.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,6 +30,30 @@ struct flow {
 
 /* A socket's worth: larger gains nothing for interactive traffic. */
 enum { FLOW_BUF = 16384 };
+
+/* Of all cores. */
+static _Atomic unsigned pipe_n;
+
+bool
+pipe_enter(void)
+{
+	unsigned before = atomic_fetch_add(&pipe_n, 1);
+
+	if (params->pipe_sess_max > 0 && before >= params->pipe_sess_max) {
+		atomic_fetch_sub(&pipe_n, 1);
+		COUNT_INC(pipe_limited);
+		return false;
+	}
+	COUNT_INC(n_pipe);
+	return true;
+}
+
+void
+pipe_leave(void)
+{
+	atomic_fetch_sub(&pipe_n, 1);
+	COUNT_ADD(n_pipe, -1);
+}
 
 bool
 pipe_make_bereq(struct request *req, struct http *h)

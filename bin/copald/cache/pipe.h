@@ -8,6 +8,9 @@
 
 /* bereq for vcl_pipe, in the request's workspace.  false: no room. */
 bool pipe_make_bereq(struct request *, struct http *bereq);
+/* Takes one of pipe_sess_max; false: there is none. */
+bool pipe_enter(void);
+void pipe_leave(void);
 /*
  * Connects to backend, sends bereq, relays; the stream is finished.  false: the
  * workspace has no room for bereq, and the client was told nothing.

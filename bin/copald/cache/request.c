@@ -572,6 +572,7 @@ step_pipe(struct request *req)
 	struct http bereq;
 	struct backend *b;
 	enum vcl_ret ret;
+	bool done;
 
 	if (req->stream->ops->raw == NULL)
 		return synth(req, FAILURE_NONE, 501,
@@ -590,7 +591,11 @@ step_pipe(struct request *req)
 	    req->backend_hint : program_default_backend(req->program));
 	if (b == NULL)
 		return synth(req, FAILURE_NO_BACKEND, 503, STR("No backend"));
-	return pipe_run(req, &bereq, b) ? STEP_DONE : fail_for_space(req);
+	if (!pipe_enter())
+		return synth(req, FAILURE_PIPES, 503, STR("Too many pipes"));
+	done = pipe_run(req, &bereq, b);
+	pipe_leave();
+	return done ? STEP_DONE : fail_for_space(req);
 }
 
 static enum request_step
