@@ -54,8 +54,10 @@ pool_add(struct vcl_ctx *ctx, struct pool *p, struct backend *b, double weight)
 {
 	struct members *old, *new;
 
-	if (b == NULL || !(weight >= 0)) {
-		vrt_failf(ctx, "directors: %s can't be added", b == NULL ?
+	bool some = vrt_backend_is_some(b);
+
+	if (!some || !(weight >= 0)) {
+		vrt_failf(ctx, "directors: %s can't be added", !some ?
 		    "none is no backend, and" : "a weight below 0");
 		return;
 	}

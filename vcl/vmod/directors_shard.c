@@ -494,7 +494,7 @@ vmod_directors_shard_add_backend(struct vcl_ctx *ctx,
 	char text[IDENT_MAX + 1];
 	bool ok;
 
-	if (b == NULL) {
+	if (!vrt_backend_is_some(b)) {
 		vrt_failf(ctx, "shard %s.add_backend(): none is no backend",
 		    o->name);
 		return false;
@@ -528,8 +528,8 @@ vmod_directors_shard_remove_backend(struct vcl_ctx *ctx,
 	has_backend = has_backend && b != NULL;
 	has_ident = has_ident && ident.len > 0;
 	if (!has_backend && !has_ident) {
-		complain(ctx, o, "remove_backend() needs a backend or an "
-		    "ident");
+		vrt_failf(ctx, "shard %s.remove_backend() needs a backend or "
+		    "an ident", o->name);
 		return false;
 	}
 	pthread_mutex_lock(&o->lock);
