@@ -44,24 +44,39 @@ all_digits(struct str s)
 	return s.len > 0;
 }
 
-static int
-parse_unix(const char *text, const char *path, struct addr *out, char *err,
-    size_t err_len)
+static bool
+is_unix(const char *text)
 {
+	return !strncmp(text, "unix:", 5) || text[0] == '/' || text[0] == '@';
+}
+
+/*
+ * "/path", or "@name" of an abstract socket (unix(7)): a null byte in front of
+ * the name, and none behind it.  Either way with "unix:" before it.
+ */
+static int
+parse_unix(const char *text, struct addr *out, char *err, size_t err_len)
+{
+	const char *path = strncmp(text, "unix:", 5) ? text : text + 5;
+	bool abstract = path[0] == '@';
 	size_t len = strlen(path);
 
-	if (path[0] != '/')
+	if (path[0] != '/' && !abstract)
 		return fail(err, err_len, text,
-		    "the path of a unix socket must begin with \"/\"");
+		    "the path of a unix socket must begin with \"/\" or \"@\"");
+	if (abstract && len == 1)
+		return fail(err, err_len, text, "no name behind the \"@\"");
 	if (len >= sizeof out->un.sun_path)
 		return fail(err, err_len, text,
 		    "the path of a unix socket may have %zu bytes at most",
 		    sizeof out->un.sun_path - 1);
 	memset(out, 0, sizeof *out);
 	out->un.sun_family = AF_UNIX;
-	memcpy(out->un.sun_path, path, len + 1);
+	memcpy(out->un.sun_path, path, len);
+	if (abstract)
+		out->un.sun_path[0] = '\0';
 	out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len +
-	    1);
+	    !abstract);
 	return 1;
 }
 
@@ -217,10 +232,8 @@ addr_parse(const char *text, const char *default_port, bool listening,
 	char host[HOST_MAX + 1], port[PORT_NAME_MAX + 1];
 	struct parts parts;
 
-	if (!strncmp(text, "unix:", 5))
-		return parse_unix(text, text + 5, out, err, err_len);
-	if (text[0] == '/')
-		return parse_unix(text, text, out, err, err_len);
+	if (is_unix(text))
+		return parse_unix(text, out, err, err_len);
 	if (take_apart(text, default_port, listening, &parts, host, port, err,
 	    err_len) != 0)
 		return -1;
@@ -249,9 +262,8 @@ addr_parse_literal(const char *text, const char *default_port,
 	int n;
 
 	_Static_assert(ADDR_NAME_MAX == HOST_MAX + 1, "host is one");
-	if (!strncmp(text, "unix:", 5) || text[0] == '/')
-		return addr_parse(text, default_port, false, out, max, err,
-		    err_len);
+	if (is_unix(text))
+		return parse_unix(text, out, err, err_len);
 	if (take_apart(text, default_port, false, &parts, host, port_text,
 	    err, err_len) != 0)
 		return -1;
@@ -270,6 +282,72 @@ addr_parse_literal(const char *text, const char *default_port,
 	return 0;
 }
 
+bool
+addr_join(struct str host, struct str port, char *text, size_t size)
+{
+	unsigned colons = 0;
+	bool bare = memchr(host.p, ' ', host.len) == NULL;
+
+	for (size_t i = 0; i < host.len; i++)
+		colons += host.p[i] == ':';
+	if (host.p[0] == '[')
+		bare = host.p[host.len - 1] == ']';
+	else if (colons == 1)
+		bare = false;
+	if (!bare)
+		snprintf(text, size, "%.*s", STR_ARG(host));
+	else
+		snprintf(text, size, colons > 0 && host.p[0] != '[' ?
+		    "[%.*s]:%.*s" : "%.*s:%.*s", STR_ARG(host), STR_ARG(port));
+	return bare;
+}
+
+/* Is host an IPv6 address, perhaps with a scope: "fe80::1%eth0"? */
+static bool
+is_ipv6(const char *host)
+{
+	char copy[HOST_MAX + 1];
+	struct in6_addr a;
+
+	snprintf(copy, sizeof copy, "%.*s", (int)strcspn(host, "%"), host);
+	return inet_pton(AF_INET6, copy, &a) == 1;
+}
+
+/* A name of DNS has letters, and something between its dots. */
+static const char *
+host_error(const char *host, bool bracketed)
+{
+	struct in_addr a;
+
+	if (bracketed || strchr(host, ':') != NULL)
+		return is_ipv6(host) ? NULL : "is no IPv6 address";
+	if (host[strspn(host, "0123456789.")] == '\0')
+		return inet_aton(host, &a) ? NULL : "is no IPv4 address";
+	if (!is_name(host) || host[0] == '.' || strstr(host, "..") != NULL)
+		return "is no host name";
+	return NULL;
+}
+
+bool
+addr_check(const char *text, const char *default_port, char *err,
+    size_t err_len)
+{
+	char host[HOST_MAX + 1], port[PORT_NAME_MAX + 1];
+	struct addr at;
+	struct parts parts;
+	const char *wrong;
+
+	if (is_unix(text))
+		return parse_unix(text, &at, err, err_len) == 1;
+	if (take_apart(text, default_port, false, &parts, host, port, err,
+	    err_len) != 0)
+		return false;
+	/* the port may be a service's name, of /etc/services */
+	wrong = parts.host.p == NULL ? "no host" : !is_name(port) ?
+	    "there is no such port" : host_error(host, text[0] == '[');
+	return wrong == NULL || fail(err, err_len, text, "%s", wrong) == 0;
+}
+
 /* v in decimal, then end; without printf, as every request is logged */
 static char *
 put_byte(char *p, uint8_t v, char end)
@@ -283,11 +361,30 @@ put_byte(char *p, uint8_t v, char end)
 	return p;
 }
 
+bool
+addr_is_abstract(const struct addr *a)
+{
+	return a->sa.sa_family == AF_UNIX && a->un.sun_path[0] == '\0' &&
+	    a->len > offsetof(struct sockaddr_un, sun_path) + 1;
+}
+
+/* All of an abstract one's bytes; empty: a peer that has none. */
+static struct str
+unix_path(const struct addr *a)
+{
+	size_t at = offsetof(struct sockaddr_un, sun_path);
+
+	if (a->len <= at)
+		return STR("");
+	return str_of(a->un.sun_path, addr_is_abstract(a) ? a->len - at :
+	    strnlen(a->un.sun_path, a->len - at));
+}
+
 void
 addr_host(const struct addr *a, char out[ADDR_HOST_MAX])
 {
 	const uint8_t *b;
-	size_t len;
+	struct str path;
 
 	switch (a->len == 0 ? AF_UNSPEC : a->sa.sa_family) {
 	case AF_INET:
@@ -301,13 +398,13 @@ addr_host(const struct addr *a, char out[ADDR_HOST_MAX])
 			strcpy(out, "::");
 		return;
 	case AF_UNIX:
-		len = a->len - offsetof(struct sockaddr_un, sun_path);
-		if (a->len <= offsetof(struct sockaddr_un, sun_path) ||
-		    a->un.sun_path[0] == '\0')
+		path = unix_path(a);
+		if (path.len == 0)
 			break;
-		len = strnlen(a->un.sun_path, len);
-		snprintf(out, ADDR_HOST_MAX, "%.*s", (int)len,
-		    a->un.sun_path);
+		snprintf(out, ADDR_HOST_MAX, "%.*s", STR_ARG(path));
+		if (addr_is_abstract(a))
+			snprintf(out, ADDR_HOST_MAX, "@%.*s",
+			    (int)path.len - 1, path.p + 1);
 		return;
 	}
 	strcpy(out, "0.0.0.0");
@@ -331,23 +428,12 @@ addr_text(const struct addr *a, char out[ADDR_TEXT_MAX])
 	char host[ADDR_HOST_MAX];
 
 	addr_host(a, host);
-	if (host[0] == '/')
+	if (host[0] == '/' || host[0] == '@')
 		snprintf(out, ADDR_TEXT_MAX, "%s", host);
 	else
 		snprintf(out, ADDR_TEXT_MAX,
 		    strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
 		    addr_port(a));
-}
-
-static struct str
-unix_path(const struct addr *a)
-{
-	size_t at = offsetof(struct sockaddr_un, sun_path);
-
-	if (a->len <= at)
-		return STR("");
-	return str_of(a->un.sun_path,
-	    strnlen(a->un.sun_path, a->len - at));
 }
 
 bool

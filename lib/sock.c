@@ -62,6 +62,8 @@ remove_stale(const struct addr *a)
 {
 	struct stat st;
 
+	if (addr_is_abstract(a))
+		return 0;
 	if (lstat(a->un.sun_path, &st) != 0)
 		return errno == ENOENT ? 0 : errno;
 	if (!S_ISSOCK(st.st_mode))

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "str.h"
+
 struct addr {
 	socklen_t len;
 	union {
@@ -25,7 +27,8 @@ struct addr {
 
 /*
  * Resolves text: "host:port", "[v6]:port", ":port", "host" (with
- * default_port), "port" alone if listening, "/path" or "unix:/path".  May
+ * default_port), "port" alone if listening, "/path" or "@name" of a unix socket, perhaps
+ * behind "unix:".  May
  * block in DNS unless numeric.  ":port" is every address if listening,
  * else this host; a name may stand for the port ("http").  Port 0 (any free
  * one) only if listening.  At most max addresses into out; the number, or -1
@@ -43,6 +46,17 @@ enum { ADDR_NAME_MAX = 256 };
 int addr_parse_literal(const char *text, const char *default_port,
     struct addr *out, int max, char host[ADDR_NAME_MAX], unsigned *port,
     char *err, size_t err_len);
+
+/*
+ * Could text be an address to connect to, for all that can be seen without
+ * asking anybody?  A name is not looked up.  false: err says why not.
+ */
+bool addr_check(const char *text, const char *default_port, char *err,
+    size_t err_len);
+/* As that takes them; false: host, not empty, has a port, which counts. */
+bool addr_join(struct str host, struct str port, char *text, size_t size);
+/* Is it a unix socket that has a name, but no path (unix(7))? */
+bool addr_is_abstract(const struct addr *);
 
 /* Room for any "host", "port" printed by addr_host and addr_text. */
 enum { ADDR_HOST_MAX = 110, ADDR_TEXT_MAX = 128 };

@@ -177,6 +177,7 @@ struct vcc_record {
 	const char *value[VCC_ATTRIBUTE_MAX]; /* NULL: absent */
 	struct vcc_span value_at[VCC_ATTRIBUTE_MAX];
 	int64_t value_i[VCC_ATTRIBUTE_MAX]; /* of INT attributes */
+	struct str text[VCC_ATTRIBUTE_MAX]; /* of strings, as written */
 	/* backend: its probe by name, or its own */
 	struct str probe_name;
 	struct vcc_span probe_at;

@@ -8,8 +8,10 @@
 #include "emit.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 #include "parser.h"
+#include "sock.h"
 
 const struct vcc_attribute vcc_backend_attributes[] = {
     {"host", ".host", A_STRING, NULL, 0, 0},
@@ -81,9 +83,12 @@ value_name(enum vcc_attribute_type type)
 	return "a value";
 }
 
-/* Strings side by side; for A_LINES each with CR LF, and one at the end. */
+/*
+ * Strings side by side, which are raw; for A_LINES each with CR LF, and one at
+ * the end.
+ */
 static const char *
-string_value(struct vcc_parser *p, bool lines)
+string_value(struct vcc_parser *p, bool lines, struct str *raw)
 {
 	struct vcc_buf text = {.mem = &p->c->mem};
 	struct vcc_buf literal = {.mem = &p->c->mem};
@@ -98,7 +103,8 @@ string_value(struct vcc_parser *p, bool lines)
 	} while (p->t.kind == T_STRING);
 	if (lines)
 		vcc_puts(&text, "\r\n");
-	vcc_emit_str(&literal, str_of(text.p, text.len));
+	*raw = str_of(text.p, text.len);
+	vcc_emit_str(&literal, *raw);
 	/* without its cast: it initialises a static object */
 	return literal.p;
 }
@@ -171,7 +177,7 @@ via_value(struct vcc_parser *p)
 /* The value as C text; NULL after an error. */
 static const char *
 parse_value(struct vcc_parser *p, const struct vcc_attribute *a,
-    struct vcc_record *r, int64_t *number)
+    struct vcc_record *r, int64_t *number, struct str *raw)
 {
 	const char *text;
 	bool is_true;
@@ -179,17 +185,18 @@ parse_value(struct vcc_parser *p, const struct vcc_attribute *a,
 	switch (a->type) {
 	case A_STRING:
 		if (p->t.kind == T_STRING)
-			return string_value(p, false);
+			return string_value(p, false, raw);
 		break;
 	case A_LINES:
 		if (p->t.kind == T_STRING)
-			return string_value(p, true);
+			return string_value(p, true, raw);
 		break;
 	case A_PORT:
 		if (p->t.kind == T_STRING)
-			return string_value(p, false);
+			return string_value(p, false, raw);
 		if (p->t.kind == T_INT) {
 			text = number_value(p, a, number);
+			*raw = str_from_z(text);
 			return vcc_printf(
 			    &p->c->mem, "{\"%s\", %zu}", text, strlen(text));
 		}
@@ -276,7 +283,7 @@ parse_attribute(struct vcc_parser *p, struct vcc_record *r,
 	vcc_advance(p);
 	if (!vcc_expect(p, '=', "after the attribute's name"))
 		return false;
-	r->value[i] = parse_value(p, a, r, &r->value_i[i]);
+	r->value[i] = parse_value(p, a, r, &r->value_i[i], &r->text[i]);
 	if (r->value[i] == NULL)
 		return false;
 	if (r->probe && a->type == A_PROBE) {
@@ -365,14 +372,34 @@ vcc_parse_probe(struct vcc_parser *p)
 		symbol->record = r;
 }
 
-/* of the C text: {"host:80", 7} */
-static bool
-host_has_port(const char *c_text)
+/* What no origin can be at.  DNS is asked later, by the worker. */
+static void
+check_address(struct vcc *c, const struct vcc_record *r)
 {
-	const char *colon = c_text ? strchr(c_text, ':') : NULL;
+	unsigned i = r->value[PATH] ? PATH : HOST;
+	struct str port = r->text[PORT], where = r->text[i];
+	char text[600], why[300];
+	bool bare = true;
 
-	return colon && (strchr(colon + 1, ':') == NULL ||
-			    (c_text[2] == '[' && strstr(c_text, "]:")));
+	if (where.len == 0) {
+		vcc_error(c, r->value_at[i], "'.%s' is empty",
+		    vcc_backend_attributes[i].name);
+		return;
+	}
+	if (i == HOST)
+		bare = addr_join(where, port.p ? port : STR("80"), text,
+		    sizeof(text));
+	else
+		snprintf(text, sizeof(text), "%.*s", STR_ARG(where));
+	if (port.p && !bare)
+		vcc_error(c, r->value_at[PORT],
+		    "'.host' has a port already");
+	else if (i == PATH && text[0] != '/' && text[0] != '@')
+		vcc_error(c, r->value_at[i],
+		    "'.path' must be absolute: start with '/', or with '@' "
+		    "for an abstract socket");
+	else if (!addr_check(text, "80", why, sizeof(why)))
+		vcc_error(c, r->value_at[i], "%s", why);
 }
 
 static void
@@ -386,17 +413,8 @@ check_backend(struct vcc *c, const struct vcc_record *r)
 		    "backend '%.*s' has no address: it needs "
 		    "'.host' or '.path'",
 		    STR_ARG(r->name));
-	else if (r->value[HOST] && strncmp(r->value[HOST], "{\"\"", 3) == 0)
-		vcc_error(c, r->value_at[HOST], "'.host' is empty");
-	else if (r->value[HOST] && strncmp(r->value[HOST], "{\"[", 3) == 0 &&
-		 !strchr(r->value[HOST], ']'))
-		vcc_error(c, r->value_at[HOST], "']' is missing in '.host'");
-	else if (r->value[PORT] && host_has_port(r->value[HOST]))
-		vcc_error(c, r->value_at[PORT],
-		    "'.host' has a port already");
-	else if (r->value[PATH] && !strstr(r->value[PATH], "\"/"))
-		vcc_error(c, r->value_at[PATH],
-		    "'.path' must be absolute: start with '/'");
+	else
+		check_address(c, r);
 	if (r->value[VIA] && r->value[PATH])
 		vcc_error(c, r->value_at[VIA],
 		    "'.via' needs '.host': a proxy is told an address, not a "

@@ -51,6 +51,8 @@ test_parse(void)
 	PARSES("8080", NULL, true, "0.0.0.0:8080");
 	PARSES("/run/x.sock", NULL, true, "/run/x.sock");
 	PARSES("unix:/run/x.sock", NULL, false, "/run/x.sock");
+	PARSES("@x", NULL, true, "@x");
+	PARSES("unix:@x", NULL, false, "@x");
 	PARSES("localhost:1", NULL, false, parsed("localhost", "1", false));
 }
 
@@ -70,6 +72,7 @@ test_parse_errors(void)
 	FAILS("[]:80", "80", false, "between the brackets");
 	FAILS("[::1]80", "80", false, "must follow");
 	FAILS("unix:relative", NULL, true, "must begin with");
+	FAILS("@", NULL, true, "no name behind");
 	FAILS("127.0.0.1:no-such-service", NULL, false, "127.0.0.1:no-such");
 	FAILS("1:2:3", "80", false, "1:2:3");
 	memset(longer, 'a', sizeof longer);
@@ -79,6 +82,36 @@ test_parse_errors(void)
 	FAILS(longer, "80", false, "107 bytes at most");
 	longer[0] = ':';
 	FAILS(longer, "80", false, "too long");
+}
+
+static void
+test_check(void)
+{
+	static const char *const good[] = {"a", "a.example:http", "::1",
+	    "[::1]", "[fe80::1%lo]:80", "127.1", "10.0.0.1:1", "a_b",
+	    "1.2.3.4 8080", "[::1] 8080", "/a", "@a", "1.example", "a."},
+	    *const bad[] = {"", ":80", "a..b", ".a", "10.0.0.256", "1.2.3.4.5",
+	    "::1:::2", "[a]", "[10.0.0.1]", "a b c", "http://a/", "a/b",
+	    "a:80/", "a:0", "@"};
+	char err[300], text[300];
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		CU_ASSERT(addr_check(good[i], "80", err, sizeof err));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		err[0] = '\0';
+		CU_ASSERT(!addr_check(bad[i], "80", err, sizeof err));
+		CU_ASSERT(err[0] != '\0');
+	}
+	CU_ASSERT(addr_join(STR("::1"), STR("81"), text, sizeof text));
+	CU_ASSERT_STRING_EQUAL(text, "[::1]:81");
+	CU_ASSERT(addr_join(STR("[::1]"), STR("81"), text, sizeof text));
+	CU_ASSERT_STRING_EQUAL(text, "[::1]:81");
+	CU_ASSERT(addr_join(STR("a"), STR("81"), text, sizeof text));
+	CU_ASSERT_STRING_EQUAL(text, "a:81");
+	CU_ASSERT(!addr_join(STR("a:1"), STR("81"), text, sizeof text));
+	CU_ASSERT(!addr_join(STR("[::1]:1"), STR("81"), text, sizeof text));
+	CU_ASSERT(!addr_join(STR("::1 1"), STR("81"), text, sizeof text));
+	CU_ASSERT_STRING_EQUAL(text, "::1 1");
 }
 
 static void
@@ -108,6 +141,9 @@ test_text(void)
 	CU_ASSERT(addr_eq(&a, &b));
 	addr_parse("/b", NULL, false, &b, 1, err, sizeof err);
 	CU_ASSERT(!addr_eq(&a, &b));
+	addr_parse("@a", NULL, false, &a, 1, err, sizeof err);
+	addr_parse("@ab", NULL, false, &b, 1, err, sizeof err);
+	CU_ASSERT(addr_is_abstract(&a) && !addr_eq(&a, &b));
 }
 
 static void
@@ -234,6 +270,7 @@ suite_sock(void)
 
 	CU_add_test(s, "parse", test_parse);
 	CU_add_test(s, "parse errors", test_parse_errors);
+	CU_add_test(s, "check", test_check);
 	CU_add_test(s, "text", test_text);
 	CU_add_test(s, "tcp", test_tcp);
 	CU_add_test(s, "reuseport", test_reuseport);

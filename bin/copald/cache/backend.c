@@ -29,22 +29,13 @@ static void
 address_text(const struct vcl_backend_def *d, char *text, size_t size)
 {
 	struct str port = d->port.p != NULL ? d->port : STR("80");
-	unsigned colons = 0;
 
-	for (size_t i = 0; i < d->host.len; i++)
-		colons += d->host.p[i] == ':';
 	if (d->none)
 		text[0] = '\0';
 	else if (d->path.p != NULL)
 		snprintf(text, size, "%.*s", STR_ARG(d->path));
-	else if (colons > 1 && d->host.p[0] != '[')
-		snprintf(text, size, "[%.*s]:%.*s", STR_ARG(d->host),
-		    STR_ARG(port));
-	else if (colons == 0 || d->host.p[d->host.len - 1] == ']')
-		snprintf(text, size, "%.*s:%.*s", STR_ARG(d->host),
-		    STR_ARG(port));
 	else
-		snprintf(text, size, "%.*s", STR_ARG(d->host));
+		addr_join(d->host, port, text, size);
 }
 
 /* A name's host without the labels of a service: "_http._tcp.example.com". */

@@ -89,7 +89,8 @@ parse_option(struct spec *s, const char *opt, char err[LISTENER_ERR_MAX])
 	    strncmp(opt, "mode=", 5))
 		return fail(err, "unknown option \"%.100s\"", opt);
 	if (s->where[0] != '/')
-		return fail(err, "%.100s is for unix sockets only", opt);
+		return fail(err, "%.100s is for unix sockets only, with a path",
+		    opt);
 	if (opt[0] == 'u') {
 		pw = getpwnam(opt + 5);
 		if (pw == NULL)
@@ -119,7 +120,7 @@ parse(struct spec *s, char *arg, const char *number, char err[LISTENER_ERR_MAX])
 	char *eq = strchr(where, '=');
 
 	*s = (struct spec){.name = number, .uid = (uid_t)-1, .gid = (gid_t)-1};
-	if (eq != NULL && where[0] != '/') {
+	if (eq != NULL && where[0] != '/' && where[0] != '@') {
 		*eq = '\0';
 		s->name = where;
 		where = eq + 1;
@@ -133,7 +134,8 @@ parse(struct spec *s, char *arg, const char *number, char err[LISTENER_ERR_MAX])
 		if (!parse_option(s, opt, err))
 			return false;
 	}
-	if (s->from_n > 0 && (!s->proxy || s->where[0] == '/'))
+	if (s->from_n > 0 && (!s->proxy || s->where[0] == '/' ||
+				    s->where[0] == '@'))
 		return fail(err, "from= is for addresses with PROXY only");
 	return true;
 }
@@ -174,6 +176,12 @@ close_from(struct listener *l, unsigned n)
 }
 
 static bool
+has_path(const struct addr *a)
+{
+	return a->sa.sa_family == AF_UNIX && !addr_is_abstract(a);
+}
+
+static bool
 bind_one(struct worker_config *w, const struct spec *s, const struct addr *at,
     unsigned cores, char err[LISTENER_ERR_MAX])
 {
@@ -208,8 +216,9 @@ bind_one(struct worker_config *w, const struct spec *s, const struct addr *at,
 		free(l->fd);
 		return false;
 	}
-	if (!tcp && ((s->owned && chown(at->un.sun_path, s->uid, s->gid) < 0) ||
-			chmod(at->un.sun_path, s->moded ? s->mode : 0666) < 0))
+	if (has_path(at) &&
+	    ((s->owned && chown(at->un.sun_path, s->uid, s->gid) < 0) ||
+		chmod(at->un.sun_path, s->moded ? s->mode : 0666) < 0))
 		return fail(err, "%s: %s", at->un.sun_path, strerror(errno));
 	w->listener_n++;
 	return true;
@@ -305,7 +314,7 @@ listener_remove(const struct worker_config *w)
 	for (unsigned i = 0; i < w->listener_n; i++) {
 		const struct addr *a = &w->listener[i].addr;
 
-		if (a->sa.sa_family == AF_UNIX)
+		if (has_path(a))
 			unlink(a->un.sun_path);
 	}
 }

@@ -247,11 +247,11 @@ spec_backend_vcl(const char *arg, char err[SPEC_ERR_MAX])
 		n = asprintf(&vcl, "vcl 4.1;\n\nbackend default none;\n");
 		return n < 0 ? NULL : vcl;
 	}
-	if (!strncmp(copy, "unix:", 5) || copy[0] == '/') {
+	if (!strncmp(copy, "unix:", 5) || copy[0] == '/' || copy[0] == '@') {
 		n = asprintf(&vcl,
 		    "vcl 4.1;\n\nbackend default {\n"
 		    "    .path = \"%s\";\n}\n",
-		    copy[0] == '/' ? copy : copy + 5);
+		    copy[0] == 'u' ? copy + 5 : copy);
 		return n < 0 ? NULL : vcl;
 	}
 	if (copy[0] == '[') {
