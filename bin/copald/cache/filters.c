@@ -320,16 +320,16 @@ filters_of_fetch(const struct fetch *f)
 struct str
 filters_to_identity(const struct http *h)
 {
-	bool packed = http_is_gzip(h) && h->status != 206;
-
-	return params->http_gzip_support && packed ? STR("gunzip") : STR("");
+	return http_is_gzip(h) && h->status != 206 ? STR("gunzip") : STR("");
 }
 
 struct str
 filters_of_delivery(const struct request *req)
 {
-	bool unpack = params->http_gzip_support && req->obj != NULL &&
-	    http_is_gzip(&req->obj->http) && req->obj->http.status != 206 &&
+	/* the coding of a part has no meaning in its page */
+	bool unpack = (params->http_gzip_support || req->esi_level > 0) &&
+	    req->obj != NULL && http_is_gzip(&req->obj->http) &&
+	    req->obj->http.status != 206 &&
 	    !accepts_coding(&req->http, CODING_GZIP);
 
 	if (req->ctx.filters.p != NULL)
