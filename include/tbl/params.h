@@ -35,7 +35,7 @@ PARAM_DURATION(dns_timeout, 0.01, 60, 2, P_EXPERT, "How long a DNS server has fo
 PARAM_UINT(retry_budget, 0, 100, 10, "percent", 0, "How many requests a backend may be sent again, of a hundred: after a kept connection had failed, and by return (retry) to the same backend. 100: no limit.")
 PARAM_UINT(retry_free, 0, 1000000, 10, "retries", 0, "Retries beyond retry_budget that a backend may get in ten seconds, so that little traffic can retry, too.")
 PARAM_UINT(backend_max_idle, 0, 1000000, 1000, "connections", 0, "Most unused connections that are kept to a backend, by all cores together. VCL can override it.")
-PARAM_DURATION(pipe_timeout, 0, 1e6, 60, P_NEVER, "Idle time after which a piped connection is closed.")
+PARAM_DURATION(pipe_timeout, 0, 1e6, 60, P_NEVER, "Idle time after which a piped connection is closed; 0: never.")
 PARAM_UINT(pipe_sess_max, 0, 10000000, 0, "connections", 0, "Most client connections that are piped at a time; a further one is answered 503. 0: no limit but max_connections.")
 PARAM_DURATION(pipe_task_deadline, 0, 1e9, 0, P_NEVER, "How long a piped connection may last, however busy it is; 0: for ever. VCL can override it.")
 PARAM_DURATION(shutdown_timeout, 0, 3600, 5, 0, "How long requests in progress may take when the worker stops.")

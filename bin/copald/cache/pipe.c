@@ -2,6 +2,7 @@
  * pipe.c - return (pipe): the relay.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,12 @@ flow_move(struct flow *f)
 	return FLOW_OK;
 }
 
+static double
+idle_limit(void)
+{
+	return params->pipe_timeout > 0 ? params->pipe_timeout : INFINITY;
+}
+
 /*
  * Until the origin has said all, and the client has it; false: an end came
  * before that, or the deadline.
@@ -167,7 +174,7 @@ relay(struct flow *up, struct flow *down, nsec_t deadline)
 			continue;
 		}
 		up->from->waiter = up->to->waiter = self;
-		until = loop_now(loop) + NSEC_S(params->pipe_timeout);
+		until = loop_now(loop) + NSEC_S(idle_limit());
 		if (fiber_park("pipe", until < deadline ? until : deadline) !=
 		    FIBER_WOKEN)
 			break;
@@ -267,7 +274,7 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 		return true;
 	}
 	first.conn = conn;
-	first.between_bytes_timeout = params->pipe_timeout;
+	first.between_bytes_timeout = idle_limit();
 	sent = upstream_send_head(&first, bereq, &req->ws);
 	if (sent != UP_OK) { /* nothing of the client's is lost: it is told */
 		free(up.buf);
