@@ -259,6 +259,22 @@ print_addresses(FILE *out, const struct backend *b)
 	addr_set_unref(&s);
 }
 
+/* The first of that family, under Varnish's name for it. */
+static void
+print_first_json(FILE *out, const struct addr_set *s, sa_family_t family,
+    const char *key)
+{
+	char host[ADDR_HOST_MAX];
+
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->at[i].addr.sa.sa_family != family)
+			continue;
+		addr_host(&s->at[i].addr, host);
+		fprintf(out, "      \"%s\": \"%s\",\n", key, host);
+		return;
+	}
+}
+
 static void
 print_addresses_json(FILE *out, const struct backend *b)
 {
@@ -276,6 +292,10 @@ print_addresses_json(FILE *out, const struct backend *b)
 		fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", addr);
 	}
 	fprintf(out, "],\n");
+	if (s != NULL) {
+		print_first_json(out, s, AF_INET, "ipv4");
+		print_first_json(out, s, AF_INET6, "ipv6");
+	}
 	addr_set_unref(&s);
 }
 
