@@ -100,7 +100,8 @@ format_of(const char *name)
 {
 	size_t len = strlen(name);
 
-	if (len >= 5 && strcmp(name + len - 5, "bytes") == 0)
+	if ((len >= 5 && strcmp(name + len - 5, "bytes") == 0) ||
+	    strncmp(name, "s_pipe_", 7) == 0)
 		return 'B';
 	return strcmp(name, "uptime") == 0 ? 'd' : 'i';
 }

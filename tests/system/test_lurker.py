@@ -28,7 +28,7 @@ def test_disk():
         wait_until("the bans to be completed", lambda: bans(copal) == 1)
         assert copal.counter("bans_lurker_obj_killed") == 11
         # nothing was tested at a lookup, or read into memory
-        assert copal.counter("bans_tests") == 0
+        assert copal.counter("bans_tested") == 0
         hits = {i: copal.get(f"/b/100/{i}").is_hit for i in range(20)}
         assert hits == {i: i < 10 and i != 2 for i in range(20)}
         copal.stop()

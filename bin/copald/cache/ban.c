@@ -291,7 +291,7 @@ ban_hits(struct object *o, const struct request *req)
 	    b = atomic_load_explicit(&b->older, memory_order_acquire)) {
 		if (params->ban_cutoff > 0 && ++n > params->ban_cutoff)
 			return true;
-		COUNT_INC(bans_tests);
+		COUNT_INC(bans_tested);
 		atomic_fetch_add_explicit(&b->tests, 1, memory_order_relaxed);
 		if (ban_expr_matches(b->expr, o, req, b->at)) {
 			atomic_fetch_add_explicit(&b->kills, 1,

@@ -296,6 +296,9 @@ pipe_run(struct request *req, struct http *bereq, struct backend *b)
 		ok = relay(&up, &down, longest > 0 ?
 		    loop_now(req->core->loop) + NSEC_S(longest) : NSEC_NEVER);
 	}
+	COUNT_ADD(s_pipe_hdrbytes, (int64_t)s->head.len);
+	COUNT_ADD(s_pipe_in, (int64_t)(first.sent_body + up.bytes));
+	COUNT_ADD(s_pipe_out, (int64_t)down.bytes);
 	log_pipe_acct(&req->log, s->head.len,
 	    first.sent_head + first.sent_body, up.bytes, down.bytes);
 	s->close_reason = "TX_PIPE";
