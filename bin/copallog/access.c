@@ -44,11 +44,32 @@ see_call(struct access *a, struct str sub)
 
 	a->restarted = false;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		if (is_sub(sub, table[i].sub)) {
+		/* a marker was found before, which says more */
+		if (is_sub(sub, table[i].sub) && !is_sub(sub, a->marker)) {
 			a->hitmiss = table[i].hitmiss;
 			a->handling = table[i].handling;
 		}
 	}
+}
+
+/* What was found says that this sub is to be called. */
+static void
+see_marker(struct access *a, struct str sub, const char *handling)
+{
+	a->hitmiss = "miss";
+	a->handling = handling;
+	a->marker = sub;
+}
+
+/*
+ * From here on policy changes what a client has sent, or what an origin was
+ * sent and has answered: that is not what happened on the wire any more.
+ */
+static bool
+is_changed_from(bool is_fetch, const struct log_record *r)
+{
+	return r->tag == LOG_VCL_CALL && is_sub(r->text,
+	    is_fetch ? STR("backend_response") : STR("recv"));
 }
 
 static void
@@ -84,32 +105,47 @@ see_accounts(struct access *a, const struct log_record *r)
 }
 
 static void
-see(struct access *a, const struct log_record *r)
+see_request(struct access *a, const struct log_record *r)
 {
-	struct str rest = r->text;
-
-	/* A flat list of what matters here; the other tags do not. */
-	if (r->tag == (a->is_fetch ? LOG_BEREQ_METHOD : LOG_REQ_METHOD)) {
+	if (r->tag == (a->is_fetch ? LOG_BEREQ_METHOD : LOG_REQ_METHOD))
 		a->method = r->text;
-	} else if (r->tag == (a->is_fetch ? LOG_BEREQ_URL : LOG_REQ_URL)) {
+	else if (r->tag == (a->is_fetch ? LOG_BEREQ_URL : LOG_REQ_URL))
 		a->url = r->text;
-	} else if (r->tag ==
-	    (a->is_fetch ? LOG_BEREQ_PROTOCOL : LOG_REQ_PROTOCOL)) {
+	else if (r->tag ==
+	    (a->is_fetch ? LOG_BEREQ_PROTOCOL : LOG_REQ_PROTOCOL))
 		a->protocol = r->text;
-	} else if (r->tag ==
-	    (a->is_fetch ? LOG_BERESP_REASON : LOG_RESP_REASON)) {
+}
+
+static void
+see_response(struct access *a, const struct log_record *r)
+{
+	uint64_t n = 0;
+
+	if (r->tag == (a->is_fetch ? LOG_BERESP_REASON : LOG_RESP_REASON)) {
 		a->reason = r->text;
 	} else if (r->tag ==
 	    (a->is_fetch ? LOG_BERESP_STATUS : LOG_RESP_STATUS)) {
-		uint64_t n = 0;
-
 		/* A status that was put as text is good too. */
 		if (r->num_n == 1 && r->num[0] >= 0 && r->num[0] < 65536)
 			n = (uint64_t)r->num[0];
 		else if (r->num_n == 0 && str_to_u64(r->text, &n) && n > 65535)
 			n = 0;
 		a->status = n;
-	} else if (r->tag == (a->is_fetch ? LOG_BEREQ_ACCT : LOG_REQ_ACCT) ||
+	}
+}
+
+static void
+see(struct access *a, const struct log_record *r)
+{
+	struct str rest = r->text;
+
+	a->changed |= is_changed_from(a->is_fetch, r);
+	if (!a->changed)
+		see_request(a, r);
+	if (!a->changed || !a->is_fetch)
+		see_response(a, r);
+	/* A flat list of what matters here; the other tags do not. */
+	if (r->tag == (a->is_fetch ? LOG_BEREQ_ACCT : LOG_REQ_ACCT) ||
 	    r->tag == LOG_PIPE_ACCT) {
 		see_accounts(a, r);
 	} else if (r->tag == LOG_TIMESTAMP) {
@@ -122,6 +158,10 @@ see(struct access *a, const struct log_record *r)
 		a->host = next_word(&rest);
 	} else if (r->tag == LOG_HIT) {
 		a->hitmiss = a->handling = "hit";
+	} else if (r->tag == LOG_MISS) {
+		see_marker(a, STR("miss"), "hitmiss");
+	} else if (r->tag == LOG_HITPASS) {
+		see_marker(a, STR("pass"), "hitpass");
 	} else if (r->tag == LOG_VCL_CALL) {
 		see_call(a, r->text);
 	} else if (r->tag == LOG_VCL_RETURN) {
@@ -162,15 +202,17 @@ value_of(struct str field, struct str name, struct str *value)
 struct str
 access_request_field(const struct txn *t, struct str name)
 {
-	enum log_tag tag = t->kind == LOG_KIND_FETCH ? LOG_BEREQ_HEADER
-						     : LOG_REQ_HEADER;
-	struct str records = txn_records(t), value = STR_NULL;
+	bool fetch = t->kind == LOG_KIND_FETCH;
+	struct str records = txn_records(t), value = STR_NULL, gone;
 	struct log_record r;
 
-	/* An unset is passed over: log what the client had sent. */
-	while (log_record_next(&records, &r))
-		if (r.tag == tag)
+	/* What is unset of a client's request before policy was sent, too. */
+	while (log_record_next(&records, &r) && !is_changed_from(fetch, &r))
+		if (r.tag == (fetch ? LOG_BEREQ_HEADER : LOG_REQ_HEADER))
 			(void)value_of(r.text, name, &value);
+		else if (fetch && r.tag == LOG_BEREQ_UNSET &&
+		    value_of(r.text, name, &gone))
+			value = STR_NULL;
 	return value;
 }
 
@@ -181,7 +223,8 @@ access_response_field(const struct txn *t, struct str name)
 	struct str records = txn_records(t), value = STR_NULL, gone;
 	struct log_record r;
 
-	while (log_record_next(&records, &r)) {
+	while (log_record_next(&records, &r) &&
+	    !(fetch && is_changed_from(fetch, &r))) {
 		if (r.tag == (fetch ? LOG_BERESP_HEADER : LOG_RESP_HEADER))
 			(void)value_of(r.text, name, &value);
 		else if (r.tag == (fetch ? LOG_BERESP_UNSET : LOG_RESP_UNSET) &&

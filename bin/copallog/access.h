@@ -19,15 +19,19 @@ struct access {
 	double first_byte;    /* until there was a response; < 0: never */
 	double in_total, out_total, out_body; /* bytes */
 	const char *hitmiss;  /* "hit", "miss", "-" */
-	const char *handling; /* hit, miss, pass, pipe, synth, error, "-" */
+	/* hit, hitmiss, hitpass, miss, pass, pipe, synth, error, "-" */
+	const char *handling;
+	struct str marker;    /* the sub that one was found for */
+	bool changed;         /* policy has had its way with what came */
 	bool restarted;       /* goes on as another transaction: not logged */
 };
 
 void access_of(struct access *, const struct txn *);
 
 /*
- * The value of a field: of the request as VCL left it, of the response as
- * it was sent.
+ * The value of a field, as it was on the wire: of a request as the client
+ * sent it or the origin got it, of a response as the client got it or the
+ * origin sent it.
  */
 struct str access_request_field(const struct txn *, struct str name);
 struct str access_response_field(const struct txn *, struct str name);

@@ -336,7 +336,7 @@ static const char usage_text[] =
 "  -u              write each group at once\n"
 "      --ncsa      NCSA combined access log\n"
 "  -F, --format f  another format of access log: '%h %s %{Host}i'\n"
-"  -E              with the includes of ESI, in an access log\n"
+"  -E              with the includes of ESI, in an access log; implies -c\n"
 "      --json      a JSON object a line for each transaction\n"
 "  -V, -h          version, this text\n"
 "\n"
@@ -420,7 +420,7 @@ take_option(struct copallog *c, struct late *late, int opt, const char **n_arg)
 		c->from_oldest = true;
 		break;
 	case 'E':
-		c->includes = true;
+		c->includes = c->client = true;
 		break;
 	case 'F':
 		c->output = OUTPUT_NCSA;

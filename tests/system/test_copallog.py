@@ -194,6 +194,38 @@ def test_ncsa_leaves_out_includes(workdir, write):
           "begin c 6 5 esi", "put ReqURL /include", "end")
     assert copallog(workdir, "-F", "%U") == "/page\n"
     assert copallog(workdir, "-F", "%U", "-E") == "/page\n/include\n"
+    assert copallog(workdir, "-F", "%U", "-bE") == "/page\n/include\n"
+
+
+def test_ncsa_tells_what_was_on_the_wire(workdir, write):
+    """Not what policy has made of what came."""
+    write("begin c 5 1", "put ReqMethod POST", "put ReqURL /sent?q",
+          "put ReqHeader A: sent", "put VCL_call RECV", "put ReqMethod GET",
+          "put ReqURL /changed", "put ReqUnset A: sent",
+          "put ReqHeader A: changed", "put ReqHeader B: added",
+          "put RespStatus 200", "put RespHeader C: came",
+          "put VCL_call DELIVER", "put RespStatus 201",
+          "put RespHeader C: changed", "end")
+    assert copallog(workdir, "-F", "%m %U%q %{A}i %{B}i %s %{C}o") == (
+        "POST /sent?q sent - 201 changed\n")
+    write("begin b 6 5", "put BereqURL /sent", "put BereqHeader A: came",
+          "put VCL_call BACKEND_FETCH", "put BereqURL /made",
+          "put BereqUnset A: came", "put BerespStatus 202",
+          "put BerespHeader C: came", "put VCL_call BACKEND_RESPONSE",
+          "put BereqURL /late", "put BereqHeader A: late",
+          "put BerespStatus 200", "put BerespHeader C: changed", "end")
+    assert copallog(workdir, "-b", "-F", "%U %{A}i %s %{C}o") == (
+        "/made - 202 came\n")
+
+
+def test_ncsa_tells_of_markers(workdir, write):
+    write("begin c 5 1", "put HitMiss 3 1.5", "put VCL_call MISS", "end",
+          "begin c 6 1", "put HitPass 3 1.5", "put VCL_call PASS", "end",
+          "begin c 7 1", "put HitMiss 3 1.5", "put VCL_call MISS",
+          "put VCL_call PASS", "end")
+    fmt = "%{Varnish:handling}x %{Varnish:hitmiss}x"
+    assert copallog(workdir, "-F", fmt) == (
+        "hitmiss miss\nhitpass miss\npass miss\n")
 
 
 def test_to_standard_output(workdir, write, tmp_path, monkeypatch):
