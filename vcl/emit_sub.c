@@ -164,12 +164,11 @@ emit_verdict_args(struct emitter *em, const struct vcc_stmt *s)
 	switch (s->verdict) {
 	case VCL_RET_SYNTH:
 	case VCL_RET_ERROR:
+		if (s->arg[0] == NULL) /* "Backend fetch failed" */
+			break;
 		indent(em);
 		vcc_puts(b, "vrt_set_synth(ctx, ");
-		if (s->arg[0])
-			vcc_emit_expr(b, s->arg[0]);
-		else
-			vcc_puts(b, "503");
+		vcc_emit_expr(b, s->arg[0]);
 		vcc_puts(b, ", ");
 		if (s->arg[1])
 			vcc_emit_expr(b, s->arg[1]);

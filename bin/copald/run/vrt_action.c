@@ -27,7 +27,7 @@ vrt_set_synth(struct vcl_ctx *ctx, int64_t status, struct str reason)
 	}
 	ctx->synth_status = (int)status;
 	ctx->synth_reason = STR_NULL;
-	if (reason.len != 0)
+	if (reason.p != NULL) /* an empty one is meant */
 		ctx->synth_reason = vcl_keep(ctx, reason, "reason");
 }
 
