@@ -121,7 +121,8 @@ CLI_CMD(storage_drop, "storage.drop", WRK, 1, 1,
 CLI_CMD(storage_list, "storage.list", WRK, 0, 0,
     "storage.list [-j]",
     "List storage devices.",
-    "With the progress and the verdict of the last storage.verify.")
+    "With the progress and the verdict of the last storage.verify. While no "
+    "worker runs, only their names and kinds.")
 CLI_CMD(storage_verify, "storage.verify", WRK, 1, 1,
     "storage.verify <name>",
     "Begin to check all that a storage device has on disk.",

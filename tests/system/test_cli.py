@@ -523,7 +523,7 @@ def test_stop_and_start(copal):
     copal.adm("stop")
     assert copal.adm("status") == "Child in state stopped\n"
     for words in (["ban", "req.url", "~", "x"], ["backend.list"],
-                  ["storage.list"], ["ban.list"]):
+                  ["storage.verify", "s0"], ["ban.list"]):
         done = copal.try_adm(*words)
         assert done.returncode == 1
         assert done.stdout == "Child not running\n"

@@ -85,6 +85,12 @@ command_challenge(const struct command_client *client, struct cli_answer *out)
 	cli_out_str(out, STR("\nAuthentication required.\n"));
 }
 
+static const char *
+kind_of(const struct store_spec *s)
+{
+	return s->kind == STORE_KIND_LMDB ? "lmdb" : "ram";
+}
+
 void
 command_banner(struct cli_answer *out)
 {
@@ -98,8 +104,7 @@ command_banner(struct cli_answer *out)
 	    "%s,%s,%s,-j%s",
 	    u.sysname, u.release, u.machine, jail_name());
 	for (unsigned i = 0; i < config->store_n; i++)
-		cli_out(out, ",-s%s",
-		    config->store[i].kind == STORE_KIND_LMDB ? "lmdb" : "ram");
+		cli_out(out, ",-s%s", kind_of(&config->store[i]));
 	cli_out(out,
 	    "\ncopal-%s\n\nType 'help' for command list.\n"
 	    "Type 'quit' to close CLI session.\n",
@@ -382,6 +387,39 @@ is_public(const struct cli_cmd *cmd)
 	       cmd->id == CLI_CMD_ping;
 }
 
+/* Of storage.list without a worker, which alone knows what is in it. */
+static void
+list_store(const struct call *c, const char *name, const char *kind)
+{
+	if (c->json)
+		cli_out(c->out, ",\n{\n  \"name\": \"%s\",\n"
+		    "  \"storage\": \"%s\"\n}", name, kind);
+	else
+		cli_out(c->out, "storage.%s = %s\n", name, kind);
+}
+
+/* What there will be. */
+static void
+list_stores(const struct call *c)
+{
+	bool transient = false;
+
+	if (c->json)
+		cli_json_begin(c->out, c->n, c->word);
+	else
+		cli_out_str(c->out, STR("Storage devices:\n"));
+	for (unsigned i = 0; i < config->store_n; i++) {
+		const struct store_spec *s = &config->store[i];
+
+		transient |= strcmp(s->name, "Transient") == 0;
+		list_store(c, s->name, kind_of(s));
+	}
+	if (!transient)
+		list_store(c, "Transient", "ram");
+	if (c->json)
+		cli_json_end(c->out);
+}
+
 /* What invalidates says on whose behalf. */
 static void
 ask_worker(const struct command_client *client, const struct cli_cmd *cmd,
@@ -446,6 +484,8 @@ command_run(struct command_client *client, const struct cli_words *w,
 		cli_fail(out, CLI_TOO_MANY, "Too many parameters\n");
 	else if (cmd->where == CLI_WHERE_MGR)
 		run_manager(cmd, &c);
+	else if (!child_is_running() && cmd->id == CLI_CMD_storage_list)
+		list_stores(&c);
 	else if (!child_is_running())
 		cli_fail(out, CLI_CANT, "Child not running\n");
 	else
