@@ -589,6 +589,7 @@ check_acl_entry(struct vcc *c, struct vcc_acl *a, struct vcc_acl_entry *e)
 	unsigned char addr[16];
 	unsigned bits = 0;
 	const char *z;
+	char why[300];
 
 	complete_network(c, e);
 	if (!is_host(e->host)) {
@@ -601,6 +602,10 @@ check_acl_entry(struct vcc *c, struct vcc_acl *a, struct vcc_acl_entry *e)
 		bits = 32;
 	else if (inet_pton(AF_INET6, z, addr) == 1)
 		bits = 128;
+	else if (!e->optional && !addr_check(z, "80", why, sizeof(why))) {
+		vcc_error(c, e->at, "%s", why);
+		return;
+	}
 	if (e->mask > (int)(bits ? bits : 128)) {
 		vcc_error(c, e->at, "a mask of %d bits; the address has %u",
 		    e->mask, bits ? bits : 128);
