@@ -476,7 +476,7 @@ vmod_directors_shard_associate(struct vcl_ctx *ctx,
 {
 	struct vmod_directors_shard_param *p = NULL;
 
-	if (has_param && param.p != NULL) {
+	if (has_param) {
 		p = shard_param_of_blob(ctx, param);
 		if (p == NULL)
 			return;
