@@ -76,6 +76,9 @@ fetch_step_error(struct fetching *x)
 		    "the fetch failed");
 		return FS_DONE;
 	}
+	/* a grace for whatever comes does not make it an answer for others */
+	if (f->ttl <= 0)
+		f->grace = f->keep = 0;
 	http_unset(h, FIELD_CONTENT_LENGTH);
 	if (!fetch_object_make(f))
 		return fetch_give_up(f, FAILURE_MEMORY, "out of memory");

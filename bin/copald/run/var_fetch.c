@@ -271,10 +271,14 @@ VAR_READ(DURATION, beresp_grace, ctx->fetch->grace)
 void
 vrt_w_beresp_grace(struct vcl_ctx *ctx, VCL_DURATION d)
 {
-	ctx->fetch->grace = d > 0 ? d : 0;
+	struct fetch *f = ctx->fetch;
+
+	f->grace = d > 0 ? d : 0;
 	/* a grace for whatever comes is not meant for what has no ttl */
-	if (ctx->fetch->ttl - age(ctx) > 0)
-		ctx->fetch->ask_first = false;
+	if (f->ttl - age(ctx) > 0)
+		f->ask_first = false;
+	else if (!f->grants_stale)
+		f->ask_first = true;
 	log_times(ctx);
 }
 
