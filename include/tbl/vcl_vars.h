@@ -42,7 +42,7 @@ VCL_VAR(req_esi, "req.esi", BOOL, VS_CLIENT | VS_ONLY40, VS_CLIENT | VS_ONLY40, 
 VCL_VAR(req_esi_level, "req.esi_level", INT, VS_CLIENT, VS_NONE, VS_NONE, "How deep this request is in ESI includes.")
 VCL_VAR(req_filters, "req.filters", STRING, VS(RECV), VS(RECV), VS_NONE, "The filters that the request's body goes through on its way in; none but those of the transfer's coding are there, so it can be set to nothing only.")
 VCL_VAR(req_grace, "req.grace", DURATION, VS_CLIENT, VS_CLIENT, VS_CLIENT, "An upper limit to the object's grace in this lookup; -1 when it is unset.")
-VCL_VAR(req_hash, "req.hash", BLOB, VS(HIT) | VS(MISS) | VS(PASS) | VS(PURGE) | VS(DELIVER) | VS(SYNTH) | VS(PIPE), VS_NONE, VS_NONE, "SHA-256 of what hash_data() was given, with a NUL behind each: what Varnish has, so that shard directors with by=HASH agree.")
+VCL_VAR(req_hash, "req.hash", BLOB, VS(HIT) | VS(MISS) | VS(PASS) | VS(PURGE) | VS(DELIVER) | VS(SYNTH) | VS(PIPE), VS_NONE, VS_NONE, "SHA-256 of what hash_data() was given, with a NUL behind each, two if it is unset: what Varnish has, so that shard directors with by=HASH agree.")
 VCL_VAR(req_hash_always_miss, "req.hash_always_miss", BOOL, VS_CLIENT, VS_CLIENT, VS_NONE, "Miss even if there is an object that would do.")
 VCL_VAR(req_hash_ignore_busy, "req.hash_ignore_busy", BOOL, VS_CLIENT, VS_CLIENT, VS_NONE, "Do not wait for an object that is being fetched.")
 VCL_VAR(req_hash_ignore_vary, "req.hash_ignore_vary", BOOL, VS_CLIENT, VS_CLIENT, VS_NONE, "Take the first object of the key, whatever its Vary says.")

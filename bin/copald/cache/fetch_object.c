@@ -106,6 +106,8 @@ fetch_object_make(struct fetch *f)
 	o->inval_seq = f->inval_seq;
 	if (f->key_is_plain)
 		o->flags |= OBJ_PLAIN_KEY;
+	if (f->uncacheable)
+		o->flags |= OBJ_UNCACHEABLE;
 	if (f->ask_first && f->grace > 0)
 		o->flags |= OBJ_ASK_FIRST;
 	f->for_waiters = is_for_waiters(f);

@@ -42,6 +42,7 @@ enum {
 	OBJ_HELD_BACK = 1 << 15, /* goes to its store when it is hit */
 	OBJ_ESI = 1 << 16, /* a page with ESI, to be parsed by esi_flags */
 	OBJ_MOMENT = 1 << 18, /* only for who waited when it came: born */
+	OBJ_UNCACHEABLE = 1 << 19, /* beresp.uncacheable, pass too */
 	OBJ_BLOCKS = 1 << 17, /* blocks.h: its body is in others */
 };
 

@@ -69,7 +69,7 @@ static bool
 is_uncacheable(const struct object *o)
 {
 	return o != NULL &&
-	    object_is(o, OBJ_PRIVATE | OBJ_HITMISS | OBJ_HITPASS);
+	    object_is(o, OBJ_UNCACHEABLE | OBJ_HITMISS | OBJ_HITPASS);
 }
 
 /* What is not kept takes memory for a while, whatever store it was meant for. */

@@ -51,17 +51,21 @@ vrt_fail(struct vcl_ctx *ctx, struct str why)
 
 /* ---- what is added to ---- */
 
-/* Each part ends in a NUL, which no part contains: no two keys look alike. */
+/*
+ * Each part ends in a NUL, which no part contains: no two keys look alike.  One
+ * that is unset is a NUL more, and so another one than "".
+ */
 void
 vrt_hash_data(struct vcl_ctx *ctx, struct str s)
 {
 	const char *nul = s.len != 0 ? memchr(s.p, '\0', s.len) : NULL;
+	size_t end = s.p == NULL ? 2 : 1;
 
 	if (nul != NULL)
 		s.len = nul - s.p;
 	if (vcl_buf_append(ctx, &ctx->key, s, "hash_data") &&
-	    vcl_buf_append(ctx, &ctx->key, str_of("", 1), "hash_data") &&
-	    ctx->log != NULL)
+	    vcl_buf_append(ctx, &ctx->key, str_of("\0", end), "hash_data") &&
+	    ctx->log != NULL && s.p != NULL)
 		log_put(ctx->log, LOG_HASH, s);
 }
 
