@@ -17,6 +17,7 @@
 #include "counters.h"
 #include "memory.h"
 #include "panic.h"
+#include "probe.h"
 #include "forwarded.h"
 #include "params.h"
 #include "ctx.h"
@@ -163,6 +164,19 @@ stop(struct cli_answer *out)
 	exit(0);
 }
 
+/*
+ * Clients may be in line already, and before its first probe a backend is sick
+ * for no reason.  An origin that is slow to answer is not waited for longer.
+ */
+static void
+await_probes(void)
+{
+	nsec_t end = clock_mono() + NSEC_S(1);
+
+	while (!probes_have_answers() && clock_mono() < end && !terminated)
+		usleep(1000);
+}
+
 /* Stores were opened before; what went wrong is said where it is asked for. */
 static void
 start(struct cli_answer *out)
@@ -171,6 +185,7 @@ start(struct cli_answer *out)
 		cli_fail(out, CLI_CANT, "%s", store_error);
 		return;
 	}
+	await_probes();
 	cores_accept(cfg->listener, cfg->listener_n);
 }
 

@@ -41,6 +41,7 @@ struct probe {
 	struct core *core;     /* NULL: there is none, in a test */
 	struct timer timer;
 	bool trying;
+	_Atomic bool tried;    /* once at least */
 
 	pthread_mutex_t lock;
 	struct probe_history history;
@@ -221,6 +222,7 @@ note(struct probe *p, const struct backend *b, const struct attempt *a)
 		p->changed = clock_wall();
 	h = p->history;
 	p->healthy = h.healthy;
+	p->tried = true;
 	pthread_mutex_unlock(&p->lock);
 	probe_history_letters(&h, letters);
 	log_raw(core_self()->ring, LOG_BACKEND_HEALTH,
@@ -547,6 +549,19 @@ snapshot(struct probe *p)
 	h = p->history;
 	pthread_mutex_unlock(&p->lock);
 	return h;
+}
+
+bool
+probes_have_answers(void)
+{
+	const struct probe *p;
+
+	pthread_mutex_lock(&probes_lock);
+	for (p = probes; p != NULL; p = p->next)
+		if (p->warm_n > 0 && !p->tried)
+			break;
+	pthread_mutex_unlock(&probes_lock);
+	return p == NULL;
 }
 
 bool

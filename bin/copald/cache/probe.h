@@ -23,6 +23,12 @@ void probe_leave(struct backend *b);
 void probe_forget(struct backend *b);
 void probe_set_warm(struct backend *b, bool warm);
 
+/*
+ * Whether all that are wanted have been tried since they were made: until then
+ * their backends are as healthy as .initial says.
+ */
+bool probes_have_answers(void);
+
 /* *changed: when it last changed, wall clock */
 bool probe_is_healthy(struct probe *, double *changed);
 
