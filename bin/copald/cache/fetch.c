@@ -429,7 +429,6 @@ step_response(struct fetching *x)
 		}
 		return FS_BODY;
 	case VCL_RET_RETRY:
-		fetch_conn_done(x, false);
 		return FS_RETRY;
 	case VCL_RET_ERROR:
 		fetch_conn_done(x, false);
@@ -440,12 +439,29 @@ step_response(struct fetching *x)
 	}
 }
 
+static bool
+has_no_body(const struct fetch *f)
+{
+	return f->framing.body == H1_NONE ||
+	    (f->framing.body == H1_LENGTH && f->framing.length == 0);
+}
+
+/* When all of a response was read: may another request follow it? */
+static bool
+is_as_new(const struct fetching *x)
+{
+	const struct h1_framing *m = &x->f->framing;
+
+	return m->keep_alive && m->body != H1_UNTIL_CLOSE && !x->up.eof &&
+	    x->up.have == x->up.at && !x->early;
+}
+
 static enum fetch_step
 step_retry(struct fetching *x)
 {
 	struct fetch *f = x->f;
 
-	fetch_conn_done(x, false);
+	fetch_conn_done(x, has_no_body(f) && is_as_new(x));
 	/* from vcl_backend_error there is no way back to it: see there */
 	if (f->retries >= params->max_retries) {
 		log_put(&f->log, LOG_VCL_ERROR,
@@ -606,9 +622,7 @@ step_body(struct fetching *x)
 		return FS_DONE;
 	}
 	fetch_event(f, "BerespBody");
-	fetch_conn_done(x, f->framing.keep_alive && !x->up.eof &&
-	    f->framing.body != H1_UNTIL_CLOSE && x->up.have == x->up.at &&
-	    !x->early);
+	fetch_conn_done(x, is_as_new(x));
 	if (atomic_load(&f->state) == FETCH_RUNNING)
 		fetch_publish(f, cacheable);
 	return FS_DONE;
