@@ -62,14 +62,21 @@ see_marker(struct access *a, struct str sub, const char *handling)
 }
 
 /*
- * From here on policy changes what a client has sent, or what an origin was
- * sent and has answered: that is not what happened on the wire any more.
+ * Policy changes what a client has sent, or what an origin was sent and has
+ * answered: from there on that is not what was on the wire any more, until
+ * there is a new try.  True: there is one, and what was before is forgotten.
  */
 static bool
-is_changed_from(bool is_fetch, const struct log_record *r)
+see_policy(bool *changed, bool is_fetch, const struct log_record *r)
 {
-	return r->tag == LOG_VCL_CALL && is_sub(r->text,
-	    is_fetch ? STR("backend_response") : STR("recv"));
+	if (r->tag == LOG_VCL_CALL && is_sub(r->text,
+	    is_fetch ? STR("backend_response") : STR("recv")))
+		*changed = true;
+	if (!is_fetch || r->tag != LOG_VCL_RETURN ||
+	    !str_caseeq(r->text, STR("retry")))
+		return false;
+	*changed = false;
+	return true;
 }
 
 static void
@@ -139,7 +146,7 @@ see(struct access *a, const struct log_record *r)
 {
 	struct str rest = r->text;
 
-	a->changed |= is_changed_from(a->is_fetch, r);
+	see_policy(&a->changed, a->is_fetch, r);
 	if (!a->changed)
 		see_request(a, r);
 	if (!a->changed || !a->is_fetch)
@@ -202,13 +209,17 @@ value_of(struct str field, struct str name, struct str *value)
 struct str
 access_request_field(const struct txn *t, struct str name)
 {
-	bool fetch = t->kind == LOG_KIND_FETCH;
+	bool fetch = t->kind == LOG_KIND_FETCH, changed = false;
 	struct str records = txn_records(t), value = STR_NULL, gone;
 	struct log_record r;
 
 	/* What is unset of a client's request before policy was sent, too. */
-	while (log_record_next(&records, &r) && !is_changed_from(fetch, &r))
-		if (r.tag == (fetch ? LOG_BEREQ_HEADER : LOG_REQ_HEADER))
+	while (log_record_next(&records, &r))
+		if (see_policy(&changed, fetch, &r))
+			value = STR_NULL;
+		else if (changed)
+			continue;
+		else if (r.tag == (fetch ? LOG_BEREQ_HEADER : LOG_REQ_HEADER))
 			(void)value_of(r.text, name, &value);
 		else if (fetch && r.tag == LOG_BEREQ_UNSET &&
 		    value_of(r.text, name, &gone))
@@ -219,13 +230,16 @@ access_request_field(const struct txn *t, struct str name)
 struct str
 access_response_field(const struct txn *t, struct str name)
 {
-	bool fetch = t->kind == LOG_KIND_FETCH;
+	bool fetch = t->kind == LOG_KIND_FETCH, changed = false;
 	struct str records = txn_records(t), value = STR_NULL, gone;
 	struct log_record r;
 
-	while (log_record_next(&records, &r) &&
-	    !(fetch && is_changed_from(fetch, &r))) {
-		if (r.tag == (fetch ? LOG_BERESP_HEADER : LOG_RESP_HEADER))
+	while (log_record_next(&records, &r)) {
+		if (see_policy(&changed, fetch, &r))
+			value = STR_NULL;
+		else if (fetch && changed)
+			continue;
+		else if (r.tag == (fetch ? LOG_BERESP_HEADER : LOG_RESP_HEADER))
 			(void)value_of(r.text, name, &value);
 		else if (r.tag == (fetch ? LOG_BERESP_UNSET : LOG_RESP_UNSET) &&
 		    value_of(r.text, name, &gone))

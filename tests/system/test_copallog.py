@@ -216,6 +216,15 @@ def test_ncsa_tells_what_was_on_the_wire(workdir, write):
           "put BerespStatus 200", "put BerespHeader C: changed", "end")
     assert copallog(workdir, "-b", "-F", "%U %{A}i %s %{C}o") == (
         "/made - 202 came\n")
+    # a retry is logged in the same transaction: the last try counts
+    write("begin b 8 7", "put BereqURL /first", "put BerespStatus 500",
+          "put BerespHeader C: first", "put VCL_call BACKEND_RESPONSE",
+          "put BereqURL /second", "put VCL_return retry",
+          "put BereqURL /second", "put BereqHeader A: second",
+          "put BerespStatus 202", "put VCL_call BACKEND_RESPONSE",
+          "put BerespStatus 200", "end")
+    assert copallog(workdir, "-b", "-F", "%U %{A}i %s %{C}o").endswith(
+        "/second second 202 -\n")
 
 
 def test_ncsa_tells_of_markers(workdir, write):
