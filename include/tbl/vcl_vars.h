@@ -54,7 +54,7 @@ VCL_VAR(req_only_shared, "req.only_shared", BOOL, VS_CLIENT, VS_CLIENT, VS_NONE,
 VCL_VAR(req_proto, "req.proto", STRING, VS_CLIENT, VS_CLIENT | VS_ONLY40, VS_NONE, "The request's HTTP version.")
 VCL_VAR(req_restarts, "req.restarts", INT, VS_CLIENT, VS_NONE, VS_NONE, "How often this request was restarted.")
 VCL_VAR(req_storage, "req.storage", STEVEDORE, VS_CLIENT, VS_CLIENT, VS_NONE, "Where the request's body is kept.")
-VCL_VAR(req_time, "req.time", TIME, VS_CLIENT, VS_NONE, VS_NONE, "When the request's head was complete.")
+VCL_VAR(req_time, "req.time", TIME, VS_CLIENT, VS_NONE, VS_NONE, "When the request came; a restart does not change it.")
 VCL_VAR(req_trace, "req.trace", BOOL, VS_CLIENT, VS_CLIENT, VS_NONE, "Are the steps through VCL logged for this request?")
 VCL_VAR(req_transport, "req.transport", STRING, VS_CLIENT, VS_NONE, VS_NONE, "The protocol that brought the request.")
 VCL_VAR(req_ttl, "req.ttl", DURATION, VS_CLIENT, VS_CLIENT, VS_CLIENT, "An upper limit to the age of an object that may be a hit; -1 when it is unset.")

@@ -80,7 +80,8 @@ struct request {
 	struct vcl_ctx ctx;      /* this request as VCL sees it */
 
 	uint64_t xid, sess_xid;
-	double t_start;          /* wall clock: first byte of the head */
+	double t_received;       /* wall clock: first byte of the head */
+	double t_start;          /* the same, or of the restart */
 	double t_last;           /* last Timestamp */
 	struct log_txn log;
 

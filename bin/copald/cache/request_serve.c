@@ -175,7 +175,7 @@ request_new(struct stream *s, struct request *page)
 	}
 	req->xid = core_xid(c);
 	req->sess_xid = s->sess_xid;
-	req->t_start = req->t_last = s->t_first;
+	req->t_received = req->t_start = req->t_last = s->t_first;
 	req->framing = s->framing;
 	req->peer = s->peer;
 	req->local = s->local;

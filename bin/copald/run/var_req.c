@@ -118,7 +118,7 @@ vrt_w_req_storage(struct vcl_ctx *ctx, VCL_STEVEDORE s)
 		ctx->req->storage = s;
 }
 
-VAR_READ(TIME, req_time, ctx->req->t_start)
+VAR_READ(TIME, req_time, ctx->req->t_received)
 VAR_READ(STRING, req_transport,
     ctx->http[VCL_HTTP_REQ]->version >= 20 ? STR("HTTP/2") : STR("HTTP/1"))
 VAR_READ(STRING, req_url, ctx->http[VCL_HTTP_REQ]->target)
@@ -141,7 +141,7 @@ top_of(const struct vcl_ctx *ctx)
 
 VAR_READ(STRING, req_top_method, top_of(ctx)->http.method)
 VAR_READ(STRING, req_top_proto, vcl_proto(&top_of(ctx)->http))
-VAR_READ(TIME, req_top_time, top_of(ctx)->t_start)
+VAR_READ(TIME, req_top_time, top_of(ctx)->t_received)
 VAR_READ(STRING, req_top_url, top_of(ctx)->http.target)
 
 /* ---- req0 ---- */
