@@ -507,6 +507,12 @@ set_connection(struct request *req)
 	    .idle_send = (float)v->idle_send_timeout};
 	if (req->ctx.ip_tos >= 0)
 		req->stream->ops->set_tos(req->stream, req->ctx.ip_tos);
+	/* who says close must close (RFC 9112 9.6); the stream says it */
+	if (str_list_has(http_get_list(&req->resp, FIELD_CONNECTION, &req->ws),
+	    STR("close")))
+		req->stream->close = true;
+	if (req->stream->close)
+		http_unset(&req->resp, FIELD_CONNECTION);
 }
 
 /* A 304 of the origin to a pass: the length is of its 200 (RFC 9110 8.6). */
