@@ -65,12 +65,17 @@ REQ_LIMIT(ttl, ttl_limit)
 
 VAR_READ(BOOL, req_esi, ctx->req->esi)
 
-/* In vcl_deliver it was looked at before. */
+/*
+ * In vcl_deliver it was looked at before.  As in Varnish it is the page's, and
+ * what its includes set has no effect.
+ */
 void
 vrt_w_req_esi(struct vcl_ctx *ctx, VCL_BOOL b)
 {
 	struct request *req = ctx->req;
 
+	if (req->esi_level > 0)
+		return;
 	req->esi = b;
 	req->do_esi = b && req->obj != NULL && object_is(req->obj, OBJ_ESI);
 }
