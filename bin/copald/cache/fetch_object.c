@@ -44,6 +44,7 @@ put_marker(struct fetch *f, unsigned flag)
 	o->xid = f->xid;
 	o->t_origin = f->t_origin;
 	o->ttl = f->ttl;
+	o->grace = f->grace;
 	o->inval_seq = f->inval_seq;
 	o->stevedore = stevedore_at(0);
 	body_finish(&o->body);

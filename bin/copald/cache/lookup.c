@@ -49,6 +49,7 @@ struct found {
 	struct objhead *head;  /* of this turn */
 	struct str vary;       /* of a variant, ours or not; of this turn */
 	bool fresh, marker_miss, marker_pass;
+	uint64_t marker_was;   /* xid of one within its grace; 0: none */
 	bool others;           /* variants that are not for this request */
 };
 
@@ -159,13 +160,14 @@ object_is_usable(const struct request *req, struct object *o)
 static void
 find(const struct request *req, const struct key *key, struct found *f)
 {
-	struct object *o, *next;
+	struct object *o, *next, *newest;
 
 	memset(f, 0, sizeof *f);
 	f->head = index_find(key);
 	if (f->head == NULL)
 		return;
-	for (o = index_first(f->head); o != NULL; o = next) {
+	newest = index_first(f->head);
+	for (o = newest; o != NULL; o = next) {
 		double left;
 
 		next = index_next(o);
@@ -194,8 +196,11 @@ find(const struct request *req, const struct key *key, struct found *f)
 			continue;
 		}
 		if (object_is(o, OBJ_HITMISS | OBJ_HITPASS)) {
-			if (left <= 0)
+			if (left <= 0) {
+				if (left + o->grace > 0 && o == newest)
+					f->marker_was = o->xid;
 				continue;
+			}
 			f->marker_miss = object_is(o, OBJ_HITMISS);
 			f->marker_pass = !f->marker_miss;
 			object_unref(&f->hit);
@@ -480,26 +485,33 @@ hit(struct request *req, struct found *f)
 }
 
 static enum lookup_result
-marker(struct request *req, struct found *f)
+hit_for_miss(struct request *req, uint64_t marker, double left)
 {
-	double left = object_ttl_left(f->stale, req->ctx.now);
-
 	req->forward = FORWARD_BYPASS;
-	if (f->marker_pass) {
-		req->is_hitpass = true;
-		COUNT_INC(cache_hitpass);
-		log_printf(&req->log, LOG_HITPASS, "%llu %.6f",
-		    (unsigned long long)f->stale->xid, left);
-		object_unref(&f->stale);
-		return LOOKUP_HITPASS;
-	}
 	req->is_hitmiss = true;
 	COUNT_INC(cache_hitmiss);
 	COUNT_INC(cache_miss);
 	log_printf(&req->log, LOG_MISS, "%llu %.6f",
-	    (unsigned long long)f->stale->xid, left);
-	object_unref(&f->stale);
+	    (unsigned long long)marker, left);
 	return LOOKUP_MISS;
+}
+
+static enum lookup_result
+marker(struct request *req, struct found *f)
+{
+	double left = object_ttl_left(f->stale, req->ctx.now);
+	uint64_t xid = f->stale->xid;
+
+	object_unref(&f->stale);
+	if (f->marker_pass) {
+		req->forward = FORWARD_BYPASS;
+		req->is_hitpass = true;
+		COUNT_INC(cache_hitpass);
+		log_printf(&req->log, LOG_HITPASS, "%llu %.6f",
+		    (unsigned long long)xid, left);
+		return LOOKUP_HITPASS;
+	}
+	return hit_for_miss(req, xid, left);
 }
 
 void
@@ -614,6 +626,11 @@ lookup_run(struct request *req)
 				return hit(req, &f);
 		}
 		claim = index_claim(&req->key, &req->busy);
+		/* one asks whether that is still so; the others need not know */
+		if (claim == CLAIM_BUSY && f.marker_was != 0) {
+			object_unref(&f.stale);
+			return hit_for_miss(req, f.marker_was, 0);
+		}
 		if (claim == CLAIM_BUSY && waits(req, &f) &&
 		    round < LOOKUP_ROUNDS) {
 			object_unref(&f.stale);
