@@ -204,6 +204,8 @@ send_early(struct request *req, struct str v)
 		    (int64_t)b->len : -1);
 		return true;
 	case BODY_GET_END:
+		if (b->len == 0)
+			return false;
 		if (r.first >= b->len) {
 			send_unsatisfiable(req, b->len);
 			return true;
@@ -236,6 +238,9 @@ deliver_range(struct request *req, int64_t len)
 	if (v.p == NULL || req->resp.status != 200 || req->is_pass ||
 	    !params->http_range_support ||
 	    http_count(&req->http, FIELD_RANGE) > 1 || !if_range_holds(req))
+		return false;
+	/* nothing has no parts: who asks for one by habit gets it whole */
+	if (len == 0)
 		return false;
 	if (len < 0)
 		return send_early(req, v);
