@@ -214,18 +214,45 @@ encode_hex(struct vcl_ctx *ctx, enum encoding e, struct str s)
 	return encode(ctx, e, str_of(bytes, len));
 }
 
+/* -1: none of this alphabet. Padding is zero bits, wherever it is. */
+static int
+base64_bits(enum encoding e, char c)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz0123456789";
+	const char *rest = e == ENCODING_BASE64 ? "+/" : "-_";
+	const char *at = memchr(letters, c, sizeof(letters) - 1);
+
+	if (at != NULL)
+		return (int)(at - letters);
+	if (c == '=' && e != ENCODING_BASE64URLNOPAD)
+		return 0;
+	return c == rest[0] ? 62 : c == rest[1] ? 63 : -1;
+}
+
+/* As libvmod-digest does it: what a last group lacks is zero bits. */
 static VCL_STRING
 decode(struct vcl_ctx *ctx, enum encoding e, struct str s)
 {
-	char *p = vrt_alloc(ctx, encoding_bytes_max(e, s.len) + 1);
-	size_t len;
+	char *p = vrt_alloc(ctx, s.len / 4 * 3 + 4), *end = p;
+	uint32_t bits;
 
-	/* padding may be there or not, in all of them */
-	for (unsigned i = 0; i < 2 && s.len > 0 && s.p[s.len - 1] == '='; i++)
-		s.len--;
-	if (p == NULL || !encoding_read(e, s, p, &len))
+	if (p == NULL)
 		return STR_NULL;
-	return str_of(p, strnlen(p, len));
+	for (size_t i = 0; i < s.len; i += 4) {
+		bits = 0;
+		for (size_t n = i; n < i + 4; n++) {
+			int b = n < s.len ? base64_bits(e, s.p[n]) : 0;
+
+			if (b < 0)
+				return STR_NULL;
+			bits = bits << 6 | (uint32_t)b;
+		}
+		*end++ = (char)(bits >> 16);
+		*end++ = (char)(bits >> 8);
+		*end++ = (char)bits;
+	}
+	return str_of(p, strnlen(p, (size_t)(end - p)));
 }
 
 #define BASE64(name, e)                                                       \
