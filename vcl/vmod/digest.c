@@ -198,20 +198,32 @@ encode(struct vcl_ctx *ctx, enum encoding e, struct str s)
 	    ? str_of(p, encoding_write(e, false, s.p, s.len, p)) : STR_NULL;
 }
 
+static unsigned
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 0;
+}
+
+/* As libvmod-digest: half a byte is dropped, and what is no digit is 0. */
 static VCL_STRING
 encode_hex(struct vcl_ctx *ctx, enum encoding e, struct str s)
 {
-	size_t len;
 	char *bytes;
 
-	if (str_casestarts(s, STR("0x"))) {
+	if (s.len > 2 && str_starts(s, STR("0x"))) {
 		s.p += 2;
 		s.len -= 2;
 	}
-	bytes = vrt_alloc(ctx, encoding_bytes_max(ENCODING_HEX, s.len) + 1);
-	if (bytes == NULL || !encoding_read(ENCODING_HEX, s, bytes, &len))
+	bytes = vrt_alloc(ctx, s.len / 2 + 1);
+	if (bytes == NULL)
 		return STR_NULL;
-	return encode(ctx, e, str_of(bytes, len));
+	for (size_t i = 0; i < s.len / 2; i++)
+		bytes[i] = (char)(hex_digit(s.p[2 * i]) << 4 |
+		    hex_digit(s.p[2 * i + 1]));
+	return encode(ctx, e, str_of(bytes, s.len / 2));
 }
 
 /* -1: none of this alphabet. Padding is zero bits, wherever it is. */
