@@ -313,13 +313,14 @@ is_ipv6(const char *host)
 	return inet_pton(AF_INET6, copy, &a) == 1;
 }
 
-/* A name of DNS has letters, and something between its dots. */
+/* A name of DNS has letters, and something between its dots; all that is
+ * resolved may be in brackets. */
 static const char *
-host_error(const char *host, bool bracketed)
+host_error(const char *host)
 {
 	struct in_addr a;
 
-	if (bracketed || strchr(host, ':') != NULL)
+	if (strchr(host, ':') != NULL)
 		return is_ipv6(host) ? NULL : "is no IPv6 address";
 	if (host[strspn(host, "0123456789.")] == '\0')
 		return inet_aton(host, &a) ? NULL : "is no IPv4 address";
@@ -344,7 +345,7 @@ addr_check(const char *text, const char *default_port, char *err,
 		return false;
 	/* the port may be a service's name, of /etc/services */
 	wrong = parts.host.p == NULL ? "no host" : !is_name(port) ?
-	    "there is no such port" : host_error(host, text[0] == '[');
+	    "there is no such port" : host_error(host);
 	return wrong == NULL || fail(err, err_len, text, "%s", wrong) == 0;
 }
 
