@@ -166,12 +166,13 @@ stop(struct cli_answer *out)
 
 /*
  * Clients may be in line already, and before its first probe a backend is sick
- * for no reason.  An origin that is slow to answer is not waited for longer.
+ * for no reason.  But who would be a hit waits, too: an origin that is slow, or
+ * gone without a word, must not make a warm start a cold one.
  */
 static void
 await_probes(void)
 {
-	nsec_t end = clock_mono() + NSEC_S(1);
+	nsec_t end = clock_mono() + NSEC_MS(200);
 
 	while (!probes_have_answers() && clock_mono() < end && !terminated)
 		usleep(1000);
