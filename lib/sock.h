@@ -27,12 +27,11 @@ struct addr {
 
 /*
  * Resolves text: "host:port", "[v6]:port", ":port", "host" (with
- * default_port), "port" alone if listening, "/path" or "@name" of a unix socket, perhaps
- * behind "unix:".  May
- * block in DNS unless numeric.  ":port" is every address if listening,
- * else this host; a name may stand for the port ("http").  Port 0 (any free
- * one) only if listening.  At most max addresses into out; the number, or -1
- * with a message for the user in err.
+ * default_port), "port" alone if listening, "/path" or "@name" of a unix
+ * socket, perhaps behind "unix:".  May block in DNS unless numeric.  ":port" is
+ * every address if listening, else this host; a name may stand for the port
+ * ("http").  Port 0 (any free one) only if listening.  At most max addresses
+ * into out; the number, or -1 with a message for the user in err.
  */
 int addr_parse(const char *text, const char *default_port, bool listening,
     struct addr *out, int max, char *err, size_t err_len);

@@ -2,8 +2,9 @@
  * backend.h - what VCL calls a backend: an origin, or a director.
  *
  * An origin has addresses, limits, perhaps a probe, and a pool of idle
- * connections (backend_pool.h).  A director belongs to a module, and picks one of its own
- * backends when it is asked (vmod_director.h).  Both belong to a VCL program.
+ * connections (backend_pool.h).  A director belongs to a module, and picks one
+ * of its own backends when it is asked (vmod_director.h).  Both belong to a VCL
+ * program.
  */
 #ifndef COPAL_BACKEND_H
 #define COPAL_BACKEND_H

@@ -311,8 +311,8 @@ print_detail(FILE *out, const struct backend *b,
 		probe_print(b->probe, out);
 	print_addresses(out, b);
 	fprintf(out, "  connections %u, at work %u, waiting %u, idle %u, "
-	    "requests %llu, failures %llu, retries %llu\n\n", b->pool->connections,
-	    b->slots.used, b->slots.queue_n, b->pool->idle_n,
+	    "requests %llu, failures %llu, retries %llu\n\n",
+	    b->pool->connections, b->slots.used, b->slots.queue_n, b->pool->idle_n,
 	    (unsigned long long)b->requests, (unsigned long long)b->fails,
 	    (unsigned long long)b->retries);
 }

@@ -626,7 +626,7 @@ lookup_run(struct request *req)
 				return hit(req, &f);
 		}
 		claim = index_claim(&req->key, &req->busy);
-		/* one asks whether that is still so; the others need not know */
+		/* one asks whether it is still so; others need not know */
 		if (claim == CLAIM_BUSY && f.marker_was != 0) {
 			object_unref(&f.stale);
 			return hit_for_miss(req, f.marker_was, 0);

@@ -72,7 +72,7 @@ is_uncacheable(const struct object *o)
 	    object_is(o, OBJ_UNCACHEABLE | OBJ_HITMISS | OBJ_HITPASS);
 }
 
-/* What is not kept takes memory for a while, whatever store it was meant for. */
+/* What is not kept takes memory for a while, whichever store was meant. */
 static VCL_STEVEDORE
 storage_of(const struct object *o)
 {
