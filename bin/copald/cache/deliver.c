@@ -284,7 +284,8 @@ deliver_cut(struct request *req, enum failure why)
 
 /*
  * The head goes out with the first bytes of the body, unless these take so
- * long: a client may act on the head alone (an event stream).
+ * long: a client may act on the head alone (an event stream).  While there is
+ * no memory for them it stays, as the body may not come at all.
  */
 enum { HEAD_PATIENCE_MS = 20 };
 
@@ -293,12 +294,15 @@ head_goes_ahead(struct request *req, uint64_t at)
 {
 	struct stream *s = req->stream;
 	struct body *b = &req->obj->body;
-	uint64_t until = loop_now(req->core->loop) + NSEC_MS(HEAD_PATIENCE_MS);
 
 	if (atomic_load(&b->state) == BODY_COMPLETE ||
-	    object_is(req->obj, OBJ_BLOCKS) ||
-	    body_wait(b, at, until) != BODY_GET_TIMEOUT)
+	    object_is(req->obj, OBJ_BLOCKS))
 		return 0;
+	do {
+		if (body_wait(b, at, loop_now(req->core->loop) +
+		    NSEC_MS(HEAD_PATIENCE_MS)) != BODY_GET_TIMEOUT)
+			return 0;
+	} while (!memory_has_room(MEMORY_FETCH, 0));
 	return s->ops->write(s, "", 0, false);
 }
 
