@@ -461,7 +461,10 @@ step_retry(struct fetching *x)
 {
 	struct fetch *f = x->f;
 
-	fetch_conn_done(x, has_no_body(f) && is_as_new(x));
+	/* an origin that fails may close without a word: then it must not
+	 * be a request that can't be sent again */
+	fetch_conn_done(x, has_no_body(f) && is_as_new(x) &&
+	    may_send_again(f));
 	/* from vcl_backend_error there is no way back to it: see there */
 	if (f->retries >= params->max_retries) {
 		log_put(&f->log, LOG_VCL_ERROR,
