@@ -379,6 +379,11 @@ unzstd(struct codec *c, const struct io *io)
 		ZSTD_outBuffer out = {*io->out, *io->out_len, 0};
 		size_t r;
 
+		/* A whole frame in one piece would go another way through
+		 * the library, which takes less of what is damaged: so the
+		 * first byte of each by itself. */
+		if ((c->in == 0 || c->member_ended) && in.size > 1)
+			in.size = 1;
 		/* between frames: another one begins, or the end */
 		if (c->member_ended && in.size == 0)
 			return io->last ? CODEC_END : CODEC_OK;

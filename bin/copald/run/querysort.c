@@ -36,10 +36,11 @@ merge_sort(struct str *list, struct str *tmp, unsigned n)
 static bool
 next_param(struct str *query, struct str *param)
 {
-	const char *end = query->p + query->len, *amp;
+	const char *end, *amp;
 
 	if (query->p == NULL)
 		return false;
+	end = query->p + query->len;
 	*param = *query;
 	amp = memchr(query->p, '&', query->len);
 	*query = STR_NULL;
